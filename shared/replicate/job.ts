@@ -1,0 +1,37 @@
+import type { Clock } from '../model/clock.ts';
+import type { Progress } from '../model/progress.ts';
+import type { ObjectReader, ObjectStore } from '../stores/store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Everything that `replicate` can reach: it may read the source and write target and state (S1). */
+export interface ReplicateDeps {
+  readonly source: ObjectReader;
+  readonly target: ObjectStore;
+  /** Where the ledger keeps the lease of the target and its record of completed runs. */
+  readonly state: ObjectStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  /** Unique in the world for each call: run ids, lease nonces. */
+  readonly uniqueId: () => string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ReplicateConfig {
+  /** The route's name in the configuration, or the two URLs. */
+  readonly route: string;
+  /** `velero`: a Velero root with kopia/ and backups/. `kopia`: one repository on its own. */
+  readonly layout: 'velero' | 'kopia';
+  /** Objects under way at once. */
+  readonly concurrency: number;
+  /** Looks and plans, writes nothing at all: no lease, no state. */
+  readonly dryRun: boolean;
+  /** Who holds the lease, for the message that another replicator is given. */
+  readonly owner: string;
+  /** The state location is a folder of this machine: the report says what that guards. */
+  readonly stateIsLocal: boolean;
+  /** Drydock's own version, for the report. */
+  readonly version: string;
+}
+
+export const REPLICATE_DEFAULTS = { concurrency: 16 } as const;
