@@ -88,6 +88,86 @@ function kopia(version: string, group: ToolGroup, name: string, commit: string):
   };
 }
 
+const KUBERNETES = '1.36.3';
+
+/** A build without stamps says "v0.0.0-master", which `kubectl version` cannot parse. */
+function kubernetesStamps(): string {
+  const [major, minor] = KUBERNETES.split('.');
+  const base = 'k8s.io/component-base/version';
+  return [
+    '-s -w',
+    `-X ${base}.gitVersion=v${KUBERNETES} -X ${base}.gitTreeState=clean`,
+    `-X ${base}.gitMajor=${major} -X ${base}.gitMinor=${minor}`,
+    `-X k8s.io/client-go/pkg/version.gitVersion=v${KUBERNETES}`,
+  ].join(' ');
+}
+
+/** The programs of one folder of `k8s.io/kubernetes/cmd`. */
+function kubernetesPrograms(...names: string[]): GoProgram[] {
+  return names.map((name) => ({ output: name, package: `k8s.io/kubernetes/cmd/${name}` }));
+}
+
+/** A control plane and Velero, started as plain processes by `test/real/cluster`. */
+const CLUSTER_TOOLS: readonly ToolPin[] = [
+  {
+    name: 'etcd',
+    version: '3.6.14',
+    group: 'kubernetes',
+    recipe: {
+      how: 'go-module',
+      folder: 'etcd-3.6.14',
+      programs: [{ output: 'etcd', package: 'go.etcd.io/etcd/server/v3' }],
+    },
+  },
+  {
+    name: 'kubernetes',
+    version: KUBERNETES,
+    group: 'kubernetes',
+    recipe: {
+      how: 'go-module',
+      folder: `kubernetes-${KUBERNETES}`,
+      programs: kubernetesPrograms('kube-apiserver', 'kube-controller-manager', 'kube-scheduler'),
+      ldflags: kubernetesStamps(),
+    },
+  },
+  {
+    name: 'velero',
+    version: '1.18.2',
+    group: 'velero',
+    recipe: {
+      how: 'go-module',
+      folder: 'velero-1.18.2',
+      programs: [{ output: 'velero', package: 'github.com/vmware-tanzu/velero/cmd/velero' }],
+      ldflags: [
+        '-s -w -X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.2',
+        '-X github.com/vmware-tanzu/velero/pkg/buildinfo.GitTreeState=clean',
+      ].join(' '),
+      files: [
+        {
+          module: 'github.com/kubernetes-csi/external-snapshotter/client/v8',
+          from: 'config/crd',
+          to: 'snapshot-crds',
+        },
+      ],
+    },
+  },
+  {
+    name: 'velero-plugin-for-aws',
+    version: '1.14.3',
+    group: 'velero',
+    recipe: {
+      how: 'go-module',
+      folder: 'velero-plugin-for-aws-1.14.3',
+      programs: [
+        {
+          output: 'velero-plugin-for-aws',
+          package: 'github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws',
+        },
+      ],
+    },
+  },
+];
+
 export const TOOLS: readonly ToolPin[] = [
   kopia('0.23.1', 'core', 'kopia', '72ec08fd8edb86c67ed27099bf1b955e1f308ffa'),
   {
@@ -118,6 +198,7 @@ export const TOOLS: readonly ToolPin[] = [
   // Only for making fixtures. Their commits are not recorded in the module index.
   kopia('0.10.7', 'kopia-old', 'kopia-0.10.7', 'unknown'),
   kopia('0.8.4', 'kopia-old', 'kopia-0.8.4', 'unknown'),
+  ...CLUSTER_TOOLS,
 ];
 
 /** Every group that has at least one tool, in the order of the table. */
