@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 // Two projects: `npm` needs Node and npm only; `real` needs the tools of test/real/tools.
 export default defineConfig({
   test: {
+    reporters: process.env['DRYDOCK_TALLY']
+      ? ['default', './test/support/tally-reporter.ts']
+      : ['default'],
     projects: [
       {
         test: {
