@@ -89,12 +89,6 @@ export const FINDINGS = {
     why: 'They describe restores of the source cluster and would confuse Velero at the replica',
     fix: 'Nothing',
   },
-  SOURCE_ARCHIVED: {
-    severity: 'error',
-    meaning: 'Objects at the source lie in an archive tier and cannot be read',
-    why: 'Neither a replica nor a restore can be made from them before they are brought back, which takes hours',
-    fix: 'Restore them from the archive tier and exempt the prefix from the lifecycle rule',
-  },
 } as const satisfies Readonly<Record<string, FindingKind>>;
 
 export type FindingCode = keyof typeof FINDINGS;

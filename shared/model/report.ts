@@ -42,7 +42,7 @@ export interface Report {
   /** Numbers with their unit last in the name. */
   readonly measures: Readonly<Record<string, number>>;
   /** Present when the run stopped before its work was done; the next run goes on. */
-  readonly unfinished?: { readonly reason: string; readonly objectsLeft: number };
+  readonly unfinished?: { readonly reason: string };
 }
 
 /** The part of a report that is small enough for an event, a log line or a notification. */

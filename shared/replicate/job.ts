@@ -1,3 +1,4 @@
+import type { LeaseOwner } from '../ledger/lease.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Progress } from '../model/progress.ts';
 import type { ObjectReader, ObjectStore } from '../stores/store.ts';
@@ -14,6 +15,8 @@ export interface ReplicateDeps {
   readonly progress: Progress;
   /** Unique in the world for each call: run ids, lease nonces. */
   readonly uniqueId: () => string;
+  /** Whether the process of a lease's holder still runs; `undefined` when that cannot be known. */
+  readonly isRunning: (owner: LeaseOwner) => boolean | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +30,7 @@ export interface ReplicateConfig {
   /** Looks and plans, writes nothing at all: no lease, no state. */
   readonly dryRun: boolean;
   /** Who holds the lease, for the message that another replicator is given. */
-  readonly owner: string;
+  readonly owner: LeaseOwner;
   /** The state location is a folder of this machine: the report says what that guards. */
   readonly stateIsLocal: boolean;
   /** Drydock's own version, for the report. */

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import { type RecordKind, readRecord, swapRecord } from './record.ts';
+
+/** What a route remembers from run to run; what to copy is always found out afresh. */
+export interface RouteCheckpoint {
+  readonly source: string;
+  readonly target: string;
+  /** When a run last came to its end with everything copied. */
+  readonly lastCompletedAt: string | undefined;
+  /** When a run last began. */
+  readonly lastStartedAt: string;
+}
+
+const CHECKPOINT: RecordKind<RouteCheckpoint> = {
+  kind: 'route-checkpoint',
+  schemaVersion: 1,
+  parse(value) {
+    const record = value as RouteCheckpoint;
+    if (typeof record.source !== 'string' || Number.isNaN(Date.parse(record.lastStartedAt))) {
+      throw new TypeError('Checkpoint lacks its source or its time');
+    }
+    return record;
+  },
+};
+
+function checkpointKey(source: string, target: string): string {
+  const name = createHash('sha256').update(`${source}\n${target}`).digest('hex').slice(0, 32);
+  return `checkpoints/replicate-${name}.json`;
+}
+
+export async function readCheckpoint(
+  state: ObjectStore,
+  source: string,
+  target: string,
+  options: CallOptions = {},
+): Promise<RouteCheckpoint | undefined> {
+  const stored = await readRecord(state, checkpointKey(source, target), CHECKPOINT, options);
+  return stored?.value;
+}
+
+/**
+ * Replaces the route's checkpoint, whatever it was: only the holder of the target's lease writes
+ * it, so that a race means a lost lease, and then the newer run's word stands.
+ * @returns whether this run's word stands.
+ */
+export async function writeCheckpoint(
+  state: ObjectStore,
+  value: RouteCheckpoint,
+  nonce: string,
+  options: CallOptions = {},
+): Promise<boolean> {
+  const key = checkpointKey(value.source, value.target);
+  const present = await readRecord(state, key, CHECKPOINT, options);
+  const next = { value, nonce, previousEtag: present?.etag };
+  return (await swapRecord(state, key, CHECKPOINT, next, options)) !== undefined;
+}

@@ -1,0 +1,74 @@
+/**
+ * Where Velero keeps what below a backup storage location's root. This file alone knows keys.
+ * Source: velero v1.18.2, pkg/persistence/object_store_layout.go and object_store.go.
+ */
+export const BACKUPS = 'backups/';
+export const RESTORES = 'restores/';
+export const KOPIA = 'kopia/';
+export const RESTIC = 'restic/';
+
+/** First-level folders that Velero tolerates; any other one makes the location Unavailable. */
+const TOLERATED: ReadonlySet<string> = new Set([
+  BACKUPS,
+  RESTORES,
+  KOPIA,
+  RESTIC,
+  'metadata/',
+  'plugins/',
+]);
+
+export function isVeleroFolder(folder: string): boolean {
+  return TOLERATED.has(folder);
+}
+
+/** Backup metadata: the stored Backup resource, under a name of its own. */
+export const BACKUP_METADATA = 'velero-backup.json';
+
+/** What a backup folder holds; each but the metadata is named `<backup><suffix>`. */
+export const CONTENTS_SUFFIX = '.tar.gz';
+export const POD_VOLUME_BACKUPS_SUFFIX = '-podvolumebackups.json.gz';
+export const VOLUME_INFO_SUFFIX = '-volumeinfo.json.gz';
+
+/**
+ * Written with every backup by every version that writes this layout. Velero removes the metadata
+ * again when one of them fails to upload, so that metadata without them is damage.
+ */
+const ALWAYS: readonly string[] = [
+  CONTENTS_SUFFIX,
+  POD_VOLUME_BACKUPS_SUFFIX,
+  '-volumesnapshots.json.gz',
+  '-resource-list.json.gz',
+];
+
+export interface BackupKey {
+  readonly backup: string;
+  /** The key below `backups/<name>/`. */
+  readonly file: string;
+}
+
+/** Takes a key below the root apart; `undefined` when it lies in no backup's folder. */
+export function parseBackupKey(key: string): BackupKey | undefined {
+  if (!key.startsWith(BACKUPS)) return undefined;
+  const end = key.indexOf('/', BACKUPS.length);
+  if (end <= BACKUPS.length || end === key.length - 1) return undefined;
+  return { backup: key.slice(BACKUPS.length, end), file: key.slice(end + 1) };
+}
+
+export function metadataKey(backup: string): string {
+  return `${BACKUPS}${backup}/${BACKUP_METADATA}`;
+}
+
+/** The key of an artefact of `backup` by its suffix, e.g. `.tar.gz`. */
+export function artefactKey(backup: string, suffix: string): string {
+  return `${BACKUPS}${backup}/${backup}${suffix}`;
+}
+
+/** Which artefacts that every backup must have are not among `files`. */
+export function missingArtefacts(backup: string, files: ReadonlySet<string>): readonly string[] {
+  return ALWAYS.map((suffix) => `${backup}${suffix}`).filter((file) => !files.has(file));
+}
+
+/** The root of the Kopia repository that holds the volumes of one namespace. */
+export function repositoryPrefix(namespace: string): string {
+  return `${KOPIA}${namespace}/`;
+}

@@ -1,0 +1,79 @@
+import { gunzip } from 'node:zlib';
+import { collect } from '../stores/checksum.ts';
+import type { CallOptions, ObjectReader } from '../stores/store.ts';
+import { isStoreError } from '../stores/store-error.ts';
+import { artefactKey, POD_VOLUME_BACKUPS_SUFFIX, VOLUME_INFO_SUFFIX } from './layout.ts';
+
+/** Lists of some 100,000 volumes fit; more is hostile (S10). */
+const STORED_SIZE_BYTES_MAX = 32 * 1024 * 1024;
+const INFLATED_SIZE_BYTES_MAX = 256 * 1024 * 1024;
+
+/**
+ * The namespaces whose Kopia repositories a backup needs: those of its pod volume backups and of
+ * its moved CSI snapshots (reference `velero.md` 3.1).
+ * @returns `undefined` when a list cannot be read, so that nothing is known about its needs.
+ */
+export async function referencedNamespaces(
+  reader: ObjectReader,
+  backup: string,
+  options: CallOptions = {},
+): Promise<ReadonlySet<string> | undefined> {
+  const podVolumes = await readList(
+    reader,
+    artefactKey(backup, POD_VOLUME_BACKUPS_SUFFIX),
+    options,
+  );
+  const volumes = await readList(reader, artefactKey(backup, VOLUME_INFO_SUFFIX), options);
+  if (podVolumes === undefined || volumes === undefined) return undefined;
+  const namespaces = new Set<unknown>();
+  for (const podVolume of podVolumes) namespaces.add(at(podVolume, 'spec', 'pod', 'namespace'));
+  for (const volume of volumes) {
+    if (at(volume, 'snapshotDataMoved') === true) namespaces.add(at(volume, 'pvcNamespace'));
+    if (at(volume, 'backupMethod') === 'PodVolumeBackup') {
+      namespaces.add(at(volume, 'pvbInfo', 'podNamespace'));
+    }
+  }
+  return new Set([...namespaces].filter((name): name is string => typeof name === 'string'));
+}
+
+/** An absent list is an empty one: backups of versions before 1.13 have no volume information. */
+async function readList(
+  reader: ObjectReader,
+  key: string,
+  options: CallOptions,
+): Promise<readonly unknown[] | undefined> {
+  const content = await reader.read(key, options).catch((error: unknown) => {
+    if (isStoreError(error, 'not_found')) return undefined;
+    throw error;
+  });
+  if (content === undefined) return [];
+  if (content.info.sizeBytes > STORED_SIZE_BYTES_MAX) return undefined;
+  try {
+    const value: unknown = JSON.parse(await inflate(await collect(content.body)));
+    // Velero writes the literal null for an empty list.
+    if (value === null) return [];
+    return Array.isArray(value) ? value : undefined;
+  } catch (error) {
+    if (isStoreError(error)) throw error;
+    return undefined;
+  }
+}
+
+function inflate(bytes: Uint8Array): Promise<string> {
+  return new Promise((resolve, reject) => {
+    gunzip(bytes, { maxOutputLength: INFLATED_SIZE_BYTES_MAX }, (error, inflated) =>
+      error ? reject(error) : resolve(inflated.toString('utf8')),
+    );
+  });
+}
+
+function at(value: unknown, ...path: string[]): unknown {
+  let current = value;
+  for (const name of path) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, name)) {
+      return undefined;
+    }
+    current = (current as Record<string, unknown>)[name];
+  }
+  return current;
+}
