@@ -1,0 +1,2 @@
+/** The entry of the function app: every function registers itself when it is imported. */
+import './replicate.ts';

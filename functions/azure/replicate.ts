@@ -1,0 +1,20 @@
+import { app } from '@azure/functions';
+import { summarize } from '../../shared/model/report.ts';
+
+/** `functionTimeout` of host.json (a test compares them). */
+const FUNCTION_TIMEOUT_MS = 10 * 60_000;
+
+app.timer('replicate', {
+  // Six fields, seconds first, in UTC; off the full hour, when Velero's schedules start.
+  schedule: process.env['DRYDOCK_REPLICATE_SCHEDULE'] ?? '0 17 * * * *',
+  handler: async (timer, context) => {
+    if (timer.isPastDue) context.warn('replicate runs late: at least one tick was missed');
+    // Here and not above: an import that fails there takes every function of the app along.
+    const { configuredReplicate } = await import('../wiring.ts');
+    const reports = await configuredReplicate(process.env, {
+      now: new Date(),
+      remainingMs: FUNCTION_TIMEOUT_MS,
+    });
+    for (const report of reports) context.log(JSON.stringify(summarize(report)));
+  },
+});

@@ -1,0 +1,94 @@
+/**
+ * Bundles what runs without this repository: the functions of each cloud and the command line.
+ *
+ *     npm run build            everything, into dist/
+ *     node infra/build/bundle.ts <name> ...
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
+
+export interface Bundle {
+  readonly name: string;
+  readonly entry: string;
+  /** Below dist/. Every file in it belongs to the bundle. */
+  readonly folder: string;
+  /** Name of the file that is loaded, without `.mjs`. */
+  readonly main: string;
+  /** The oldest Node that loads it. */
+  readonly target: string;
+}
+
+/** Linux Consumption ends with Node 22, Flex Consumption has 24: one Azure bundle serves both. */
+export const BUNDLES: readonly Bundle[] = [
+  {
+    name: 'aws-replicate',
+    entry: 'functions/aws/replicate.ts',
+    folder: 'aws/replicate',
+    main: 'index',
+    target: 'node24',
+  },
+  {
+    name: 'azure',
+    entry: 'functions/azure/main.ts',
+    folder: 'azure',
+    main: 'main',
+    target: 'node22',
+  },
+];
+
+export const ROOT = join(import.meta.dirname, '../..');
+export const DIST = join(ROOT, 'dist');
+
+/**
+ * ESM with the packages' module builds, which alone can be shaken: the AWS SDK's CommonJS build
+ * costs 30 % more. What is imported lazily becomes a chunk that is read when it is first needed.
+ */
+function options(bundle: Bundle): BuildOptions & { readonly metafile: true } {
+  return {
+    absWorkingDir: ROOT,
+    entryPoints: [{ in: bundle.entry, out: bundle.main }],
+    outdir: join(DIST, bundle.folder),
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: bundle.target,
+    mainFields: ['module', 'main'],
+    conditions: ['module', 'import'],
+    minify: true,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+    external: [
+      // No package: the Functions host answers this name itself.
+      '@azure/functions-core',
+      // A listing format of storage-blob that is never asked for.
+      'apache-arrow',
+    ],
+    banner: {
+      js: "import{createRequire as drydockRequire}from'node:module';const require=drydockRequire(import.meta.url);",
+    },
+  };
+}
+
+/** Builds one bundle anew; its metafile goes to `dist/meta/<name>.json`. */
+export async function bundle(one: Bundle): Promise<Metafile> {
+  rmSync(join(DIST, one.folder), { recursive: true, force: true });
+  const { metafile } = await build(options(one));
+  mkdirSync(join(DIST, 'meta'), { recursive: true });
+  writeFileSync(join(DIST, 'meta', `${one.name}.json`), JSON.stringify(metafile));
+  return metafile;
+}
+
+if (import.meta.main) {
+  const names = process.argv.slice(2);
+  for (const one of BUNDLES.filter(({ name }) => names.length === 0 || names.includes(name))) {
+    const { outputs } = await bundle(one);
+    const sizeBytes = Object.values(outputs).reduce((sum, { bytes }) => sum + bytes, 0);
+    const files = Object.keys(outputs).length;
+    console.log(`${one.name.padEnd(14)} ${(sizeBytes / 1e6).toFixed(2)} MB in ${files} files`);
+  }
+}
