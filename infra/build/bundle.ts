@@ -35,6 +35,13 @@ export const BUNDLES: readonly Bundle[] = [
     main: 'main',
     target: 'node22',
   },
+  {
+    name: 'cli',
+    entry: 'functions/cli/main.ts',
+    folder: 'cli',
+    main: 'main',
+    target: 'node22.19',
+  },
 ];
 
 export const ROOT = join(import.meta.dirname, '../..');
