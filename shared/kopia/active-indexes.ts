@@ -8,7 +8,8 @@ export interface IndexBlob {
 
 /**
  * Which index blobs a reader of an epoch repository takes, in the order in which a copy publishes
- * them: first the chain of range checkpoints, then epoch by epoch its compaction or its indexes.
+ * them: first the chain of range checkpoints, then epoch by epoch its compaction or its indexes, these
+ * in the order in which they are given.
  * Source: Kopia v0.23.1, internal/epoch (reference section 5.5); names alone decide.
  */
 export function activeIndexes<T extends IndexBlob>(blobs: readonly T[]): readonly T[] {
@@ -40,16 +41,9 @@ export function activeIndexes<T extends IndexBlob>(blobs: readonly T[]): readonl
     if (epoch < start || epoch > current + 1) continue;
     const settled =
       epoch <= current - 2 ? firstCompleteSet(compactions.get(epoch) ?? []) : undefined;
-    active.push(...(settled ?? inWriteOrder(indexes.get(epoch) ?? [])));
+    active.push(...(settled ?? indexes.get(epoch) ?? []));
   }
   return active;
-}
-
-/** Ascending by time; blobs of one second by name, for want of anything better. */
-export function inWriteOrder<T extends IndexBlob>(blobs: readonly T[]): T[] {
-  return [...blobs].sort(
-    (a, b) => a.lastModified.getTime() - b.lastModified.getTime() || (a.id < b.id ? -1 : 1),
-  );
 }
 
 function push<T>(map: Map<number, T[]>, key: number, value: T): void {

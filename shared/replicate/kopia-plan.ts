@@ -1,4 +1,4 @@
-import { activeIndexes, inWriteOrder } from '../kopia/active-indexes.ts';
+import { activeIndexes } from '../kopia/active-indexes.ts';
 import {
   BLOB_CONFIG,
   FORMAT_BLOB,
@@ -28,10 +28,11 @@ export function publicationOrder(
   indexes: readonly ListedIndex[],
   dataSessions: ReadonlySet<string>,
 ): readonly ListedIndex[] {
-  const ordered = inWriteOrder(indexes).sort(
+  const ordered = [...indexes].sort(
     (a, b) =>
       a.lastModified.getTime() - b.lastModified.getTime() ||
-      rank(a.id, dataSessions) - rank(b.id, dataSessions),
+      rank(a.id, dataSessions) - rank(b.id, dataSessions) ||
+      (a.id < b.id ? -1 : 1),
   );
   const kinds = new Map(ordered.map((blob) => [blob, parseBlobName(blob.id).kind]));
   const of = (...wanted: string[]): ListedIndex[] =>

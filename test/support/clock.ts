@@ -17,17 +17,45 @@ export const systemClock: Clock = {
     }),
 };
 
-/** A clock that moves only by sleeping on it or by `advance`. */
+/** From here on a sleep is a background watch that ends by being aborted, not a wait in the way. */
+const WATCH_MS_MIN = 10_000;
+
+/**
+ * A clock that moves only by sleeping on it or by `advance`. Short sleeps (between retries, between
+ * listings) are over at once; long ones (the renewal of a lease) end when time is advanced past
+ * them, or by their signal.
+ */
 export function fakeClock(start = new Date('2026-01-01T00:00:00Z')) {
   let nowMs = start.getTime();
+  const watches = new Set<() => void>();
   const clock: Clock & { advance(ms: number): void } = {
     now: () => new Date(nowMs),
-    sleep: async (milliseconds, signal) => {
-      signal?.throwIfAborted();
-      nowMs += milliseconds;
-    },
+    sleep: (milliseconds, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        if (milliseconds < WATCH_MS_MIN) {
+          nowMs += milliseconds;
+          return resolve();
+        }
+        const endMs = nowMs + milliseconds;
+        const look = (): void => {
+          if (nowMs < endMs) return;
+          watches.delete(look);
+          resolve();
+        };
+        watches.add(look);
+        signal?.addEventListener(
+          'abort',
+          () => {
+            watches.delete(look);
+            reject(signal.reason);
+          },
+          { once: true },
+        );
+      }),
     advance: (ms) => {
       nowMs += ms;
+      for (const look of [...watches]) look();
     },
   };
   return clock;
