@@ -21,6 +21,9 @@ interface DoneMarker {
 const DONE_FILE = 'done.json';
 const POLL_MS = 500;
 
+/** After that both build, which is safe: a process id may have been given to someone else. */
+const LONGEST_WAIT_MS = 20 * 60_000;
+
 export interface InstallOutcome {
   tool: string;
   version: string;
@@ -135,7 +138,8 @@ async function publish(home: string, marker: DoneMarker): Promise<void> {
 }
 
 async function waitForOthers(home: string): Promise<DoneMarker | undefined> {
-  while (await attemptUnderWay(home)) await sleep(POLL_MS);
+  const patience = performance.now() + LONGEST_WAIT_MS;
+  while (performance.now() < patience && (await attemptUnderWay(home))) await sleep(POLL_MS);
   return readMarker(home);
 }
 
