@@ -1,4 +1,4 @@
-/** Fixtures as stores that were never copied to: original bytes, original times, no source stamp. */
+/** Fixtures as stores that were never copied to: original bytes and times, no source stamp. */
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../shared/model/clock.ts';
