@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { readCheckpoint, writeCheckpoint } from '../../shared/ledger/checkpoint.ts';
+import { acquireLease, leaseKey } from '../../shared/ledger/lease.ts';
+import { type RecordKind, readRecord, swapRecord } from '../../shared/ledger/record.ts';
+import { bytesBody } from '../../shared/stores/checksum.ts';
+import { memoryStore } from '../../shared/stores/memory.ts';
+import type { ObjectStore } from '../../shared/stores/store.ts';
+import { StoreError } from '../../shared/stores/store-error.ts';
+import { fakeClock } from '../support/clock.ts';
+
+const NOTE: RecordKind<{ text: string }> = {
+  kind: 'note',
+  schemaVersion: 2,
+  parse(value) {
+    const note = value as { text?: unknown };
+    if (typeof note.text !== 'string') throw new TypeError('no text');
+    return { text: note.text };
+  },
+};
+const owner = { name: 'a@here', host: 'here', processId: 1 };
+
+function setUp() {
+  const clock = fakeClock();
+  const state = memoryStore('state', clock);
+  const deps = { state, clock, uniqueId: randomUUID, isRunning: () => undefined };
+  return { clock, state, deps };
+}
+const put = (store: ObjectStore, key: string, text: string) =>
+  store.write(key, bytesBody(Buffer.from(text)), { sizeBytes: Buffer.byteLength(text) });
+
+describe('records', () => {
+  test('come back as they were written and are swapped by version', async () => {
+    const { state } = setUp();
+    expect(await readRecord(state, 'n', NOTE)).toBeUndefined();
+    const value = { text: 'first' };
+    const etag = await swapRecord(state, 'n', NOTE, { value, nonce: '1', previousEtag: undefined });
+    expect(await readRecord(state, 'n', NOTE)).toEqual({ value, etag });
+    const late = { value: { text: 'late' }, nonce: '2', previousEtag: undefined };
+    expect(await swapRecord(state, 'n', NOTE, late)).toBeUndefined();
+    const next = { value: { text: 'second' }, nonce: '3', previousEtag: etag };
+    expect(await swapRecord(state, 'n', NOTE, next)).toBeDefined();
+    expect(await swapRecord(state, 'n', NOTE, { ...next, nonce: '4' })).toBeUndefined();
+  });
+
+  test('recognise their own write when its answer was lost', async () => {
+    const { state } = setUp();
+    const lossy: ObjectStore = {
+      ...state,
+      async write(key, body, options) {
+        await state.write(key, body, options);
+        throw new StoreError('unreachable', 'Cannot hear the answer');
+      },
+    };
+    const next = { value: { text: 'landed' }, nonce: '1', previousEtag: undefined };
+    expect(await swapRecord(lossy, 'n', NOTE, next)).toBeDefined();
+    const silent: ObjectStore = {
+      ...state,
+      write: () => Promise.reject(new StoreError('unreachable', 'Cannot reach')),
+    };
+    const lost = swapRecord(silent, 'other', NOTE, next);
+    await expect(lost).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('of a later Drydock are refused, not guessed', async () => {
+    const { state } = setUp();
+    const record = { schemaVersion: 3, kind: 'note', nonce: '1', value: { text: 'x' } };
+    await put(state, 'n', JSON.stringify(record));
+    const read = readRecord(state, 'n', NOTE);
+    await expect(read).rejects.toMatchObject({ code: 'RECORD_NEWER', failure: 'refused' });
+  });
+
+  test.each([
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"schemaVersion":1}',
+    '{"schemaVersion":1,"kind":"lease","nonce":"1"}',
+    '{"schemaVersion":1,"kind":"note","nonce":"1","value":{}}',
+  ])('that are damaged (%s) are refused, never taken for absent', async (text) => {
+    const { state } = setUp();
+    await put(state, 'n', text);
+    await expect(readRecord(state, 'n', NOTE)).rejects.toMatchObject({ code: 'RECORD_DAMAGED' });
+  });
+
+  test('that cannot be read are not absent', async () => {
+    const { state } = setUp();
+    const denied: ObjectStore = {
+      ...state,
+      read: () => Promise.reject(new StoreError('denied', 'Cannot read')),
+    };
+    await expect(readRecord(denied, 'n', NOTE)).rejects.toMatchObject({ code: 'denied' });
+  });
+});
+
+describe('lease', () => {
+  test('goes to exactly one of 20 racers', async () => {
+    const { deps, state } = setUp();
+    const racers = Array.from({ length: 20 }, (_, at) =>
+      acquireLease(deps, 'azblob://a/b', { name: `racer ${at}`, host: 'h', processId: at }),
+    );
+    const outcomes = await Promise.allSettled(racers);
+    const won = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+    expect(won).toHaveLength(1);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason.code).toBe('LEASE_HELD');
+    }
+    await won[0]?.value.release();
+    expect(await state.stat(leaseKey('azblob://a/b'))).toBeUndefined();
+  });
+
+  test('is renewed for as long as it is held', async () => {
+    const { deps, clock } = setUp();
+    const lease = await acquireLease(deps, 't', owner);
+    for (let turn = 0; turn < 20; turn += 1) {
+      clock.advance(20_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      lease.check();
+    }
+    const second = acquireLease(deps, 't', { ...owner, name: 'second' });
+    await expect(second).rejects.toThrow(/a@here/);
+    await lease.release();
+    await (await acquireLease(deps, 't', { ...owner, name: 'second' })).release();
+  });
+
+  test('is lost, and says so, when the state cannot be reached until its end', async () => {
+    const { deps, clock, state } = setUp();
+    let isDown = false;
+    const flaky: ObjectStore = {
+      ...state,
+      write: (key, body, options) =>
+        isDown
+          ? Promise.reject(new StoreError('unreachable', 'Cannot reach'))
+          : state.write(key, body, options),
+    };
+    const lease = await acquireLease({ ...deps, state: flaky }, 't', owner);
+    isDown = true;
+    for (let turn = 0; turn < 4; turn += 1) {
+      clock.advance(20_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      lease.check();
+    }
+    clock.advance(20_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(() => lease.check()).toThrow(/Cannot keep the lease/);
+    expect(lease.signal.aborted).toBe(true);
+    await lease.release();
+  });
+
+  test('does not remove what somebody else took over', async () => {
+    const { deps, clock, state } = setUp();
+    const first = await acquireLease(deps, 't', owner);
+    const second = await acquireLease({ ...deps, isRunning: () => false }, 't', {
+      ...owner,
+      name: 'b',
+    });
+    clock.advance(21_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(first.signal.aborted).toBe(true);
+    await first.release();
+    expect(await state.stat(leaseKey('t'))).toBeDefined();
+    await second.release();
+  });
+});
+
+describe('checkpoint', () => {
+  test('is kept per pair of places', async () => {
+    const { state } = setUp();
+    const value = {
+      source: 's3://a',
+      target: 'azblob://b/c',
+      lastCompletedAt: undefined,
+      lastStartedAt: '2026-01-01T00:00:00.000Z',
+    };
+    expect(await readCheckpoint(state, 's3://a', 'azblob://b/c')).toBeUndefined();
+    expect(await writeCheckpoint(state, value, '1')).toBe(true);
+    expect(await readCheckpoint(state, 's3://a', 'azblob://b/c')).toEqual({
+      source: value.source,
+      target: value.target,
+      lastStartedAt: value.lastStartedAt,
+    });
+    expect(await readCheckpoint(state, 's3://a', 'azblob://b/other')).toBeUndefined();
+  });
+});
