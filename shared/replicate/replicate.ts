@@ -43,7 +43,10 @@ export async function replicate(
     const unfinished = await runRoute(run);
     return report(run, runId, unfinished);
   } finally {
-    await lease?.release();
+    // A lease that cannot be given back ends by itself; it must not hide how the run ended.
+    await lease?.release().catch((error: unknown) => {
+      deps.log.log('warning', 'Could not release the lease', { error: String(error) });
+    });
   }
 }
 
