@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pki } from './pki.ts';
 
 /** A Kubernetes object as JSON; tests narrow what they read. */
@@ -54,7 +55,9 @@ export function connectKubeApi(url: string, pki: Pki): KubeApi {
     keepAlive: true,
   });
   const send = (method: string, path: string, body?: object, type = JSON_TYPE) =>
-    exchange(agent, url, { method, path, type, ...(body === undefined ? {} : { body }) });
+    patiently(() =>
+      exchange(agent, url, { method, path, type, ...(body === undefined ? {} : { body }) }),
+    );
   const json = async (method: string, path: string, body?: object, type?: string) =>
     JSON.parse(await send(method, path, body, type)) as KubeObject;
   return {
@@ -76,6 +79,19 @@ export function connectKubeApi(url: string, pki: Pki): KubeApi {
     text: (path) => send('GET', path),
     close: () => agent.destroy(),
   };
+}
+
+/** The server answers 429 while it sets up the storage of a new kind; that passes. */
+async function patiently(call: () => Promise<string>): Promise<string> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      const passing = error instanceof KubeApiError && [429, 503].includes(error.status);
+      if (!passing || attempt >= 20) throw error;
+      await sleep(500);
+    }
+  }
 }
 
 function itemsOf(list: KubeObject): KubeObject[] {

@@ -33,11 +33,9 @@ export interface ControlPlaneOptions {
 
 const SERVICE_CIDR = '10.96.0.0/16';
 
-/** What needs a cloud provider or a kubelet: fake nodes send no heartbeats. */
+/** What needs a cloud provider or CSI drivers on the nodes. */
 const DISABLED_CONTROLLERS = [
   'node-ipam-controller',
-  'node-lifecycle-controller',
-  'taint-eviction-controller',
   'cloud-node-lifecycle-controller',
   'service-lb-controller',
   'node-route-controller',
@@ -149,6 +147,8 @@ async function startApiserver(programs: ControlPlanePrograms, place: Place): Pro
     '--advertise-address=127.0.0.1',
     `--secure-port=${place.ports.apiserver}`,
     '--endpoint-reconciler-type=none',
+    // Fake nodes have names that no resolver knows.
+    '--kubelet-preferred-address-types=InternalIP',
     `--cert-dir=${place.folder}/apiserver`,
     `--client-ca-file=${pki}/ca.crt`,
     `--tls-cert-file=${pki}/apiserver.crt`,

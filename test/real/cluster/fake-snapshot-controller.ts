@@ -1,37 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeApi, KubeObject } from './api.ts';
+import { type Loop, startLoop } from './processes.ts';
 
 const GROUP = '/apis/snapshot.storage.k8s.io/v1';
 
-/** Stands in for snapshot-controller and csi-snapshotter. */
-export interface FakeSnapshotController {
-  stop(): Promise<void>;
-}
-
 /**
- * Gives every VolumeSnapshot without a status a bound VolumeSnapshotContent with a handle, the
- * state that a CSI driver leaves once the cloud has accepted the snapshot. No data is taken.
+ * Stands in for snapshot-controller and csi-snapshotter: gives every VolumeSnapshot without a
+ * status a bound VolumeSnapshotContent with a handle, the state that a CSI driver leaves once the
+ * snapshot is ready. No data is taken.
  */
-export function startFakeSnapshotController(api: KubeApi, driver: string): FakeSnapshotController {
-  let running = true;
-  const loop = (async () => {
-    while (running) {
-      for (const snapshot of await api.list(`${GROUP}/volumesnapshots`)) {
-        if (snapshot.status?.['boundVolumeSnapshotContentName'] === undefined) {
-          await bind(api, snapshot, driver);
-        }
+export function startFakeSnapshotController(api: KubeApi, driver: string): Loop {
+  return startLoop(async () => {
+    for (const snapshot of await api.list(`${GROUP}/volumesnapshots`)) {
+      if (snapshot.status?.['boundVolumeSnapshotContentName'] === undefined) {
+        await bind(api, snapshot, driver);
       }
-      await sleep(500);
     }
-  })();
-  loop.catch(() => undefined);
-  return {
-    stop: async () => {
-      running = false;
-      await loop;
-    },
-  };
+  }, 500);
 }
 
 async function bind(api: KubeApi, snapshot: KubeObject, driver: string): Promise<void> {

@@ -28,6 +28,12 @@ export interface ServiceOptions {
   readonly graceMs?: number;
 }
 
+/** Process groups that were started and not yet stopped; they must not outlive this process. */
+const groups = new Set<number>();
+process.once('exit', () => {
+  for (const pid of groups) signalGroup(pid, 'SIGKILL');
+});
+
 /** Starts a process of its own group's leader, so that its children end with it. */
 export function startService(options: ServiceOptions): Service {
   const logFile = `${options.logFolder}/${options.name}.log`;
@@ -38,6 +44,7 @@ export function startService(options: ServiceOptions): Service {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) groups.add(child.pid);
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
   let failure: string | undefined;
@@ -53,7 +60,9 @@ export function startService(options: ServiceOptions): Service {
 }
 
 async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined) return;
+  groups.delete(child.pid);
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
   signalGroup(child.pid, 'SIGTERM');
   const timer = new AbortController();
@@ -118,8 +127,33 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Stops services in the reverse order of their start; all of them, whatever fails. */
-export async function stopAll(services: readonly Service[]): Promise<void> {
+/** Work that is repeated until it is stopped. */
+export interface Loop {
+  /** Waits for the turn under way; throws what a turn threw, which also ended the loop. */
+  stop(): Promise<void>;
+}
+
+/** Repeats `turn` with a pause in between, from now on. */
+export function startLoop(turn: () => Promise<void>, pauseMs: number): Loop {
+  let running = true;
+  const turns = (async () => {
+    while (running) {
+      await turn();
+      await sleep(pauseMs);
+    }
+  })();
+  // Kept for stop(): until then nobody awaits it.
+  turns.catch(() => undefined);
+  return {
+    stop: () => {
+      running = false;
+      return turns;
+    },
+  };
+}
+
+/** Stops services and loops in the reverse order of their start; all, whatever fails. */
+export async function stopAll(services: readonly { stop(): Promise<void> }[]): Promise<void> {
   const errors: unknown[] = [];
   for (const service of [...services].reverse()) {
     await service.stop().catch((error: unknown) => errors.push(error));

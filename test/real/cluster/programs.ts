@@ -1,5 +1,6 @@
 import { toolFolder, toolPath } from '../tools/tools.ts';
 import type { ControlPlanePrograms } from './control-plane.ts';
+import type { KwokPrograms } from './kwok.ts';
 import type { VeleroPrograms } from './velero-server.ts';
 
 /** The installed control plane (group `kubernetes`). Throws `InstallError` when it is not. */
@@ -10,6 +11,11 @@ export function controlPlanePrograms(): ControlPlanePrograms {
     kubeControllerManager: toolPath('kubernetes', 'kube-controller-manager'),
     kubeScheduler: toolPath('kubernetes', 'kube-scheduler'),
   };
+}
+
+/** The installed KWOK (group `kubernetes`). Throws `InstallError` when it is not. */
+export function kwokPrograms(): KwokPrograms {
+  return { kwok: toolPath('kwok'), stagesFolder: `${toolFolder('kwok')}/stages` };
 }
 
 /** The installed Velero (group `velero`). Throws `InstallError` when it is not. */

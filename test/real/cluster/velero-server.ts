@@ -65,6 +65,7 @@ export async function installVelero(plane: ControlPlane, options: VeleroOptions)
   await applyAll(plane.api, await snapshotCrds(snapshotCrdsFolder));
   await applyAll(plane.api, [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: VELERO_NAMESPACE } },
+    serverDeployment(),
   ]);
   await applyLocation(plane, options.location);
 }
@@ -107,6 +108,22 @@ export async function applyLocation(
       },
     },
   ]);
+}
+
+/** Restores look up the server's Deployment for its image; its pods are this process instead. */
+function serverDeployment(): object {
+  const labels = { component: 'velero' };
+  const containers = [{ name: 'velero', image: 'velero/velero:v1.18.2' }];
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'velero', namespace: VELERO_NAMESPACE, labels },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers } },
+    },
+  };
 }
 
 async function snapshotCrds(folder: string): Promise<object[]> {
@@ -169,6 +186,22 @@ function serverArguments(
     ...['--store-validation-frequency', '5s', '--backup-sync-period', '5s'],
     ...['--item-operation-sync-frequency', '2s'],
   ];
+}
+
+/**
+ * Runs repository maintenance for a namespace's Kopia repository as a plain process, which the
+ * server would start as a Job.
+ */
+export async function maintainRepository(
+  plane: ControlPlane,
+  server: VeleroServer,
+  namespace: string,
+  location: string,
+): Promise<void> {
+  const args = ['repo-maintenance', '--repo-name', namespace];
+  args.push('--backup-storage-location', location, '--repo-type', 'kopia');
+  args.push('--kubeconfig', plane.kubeconfig, '--namespace', VELERO_NAMESPACE);
+  await run(server.program, args, { env: server.env });
 }
 
 /** Throws when another program holds the port that Velero cannot be told to leave. */

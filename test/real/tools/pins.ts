@@ -131,6 +131,17 @@ const CLUSTER_TOOLS: readonly ToolPin[] = [
     },
   },
   {
+    name: 'kwok',
+    version: '0.8.0',
+    group: 'kubernetes',
+    recipe: {
+      how: 'go-module',
+      folder: 'kwok-0.8.0',
+      programs: [{ output: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' }],
+      files: [{ module: 'sigs.k8s.io/kwok', from: 'kustomize/stage', to: 'stages' }],
+    },
+  },
+  {
     name: 'velero',
     version: '1.18.2',
     group: 'velero',
