@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node understands, so that an old one is told so and not shown a stack.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const needed = [22, 19];
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
+  process.stderr.write(
+    `error NODE_TOO_OLD: Drydock needs Node.js ${needed.join('.')} or newer, this is ${process.versions.node}; in a clone run "npm run drydock --" instead\n`,
+  );
+  process.exit(2);
+}
+
+// Node runs the sources of a clone as they are, but none below node_modules.
+const sources = new URL('./main.ts', import.meta.url);
+const path = fileURLToPath(sources);
+const inPackage = /[\\/]node_modules[\\/]/.test(path) || !existsSync(path);
+await import(inPackage ? new URL('../../dist/cli/main.mjs', import.meta.url).href : sources.href);

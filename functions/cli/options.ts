@@ -1,0 +1,57 @@
+import { didYouMean } from '../../shared/config/nearest.ts';
+import { DrydockError } from '../../shared/model/errors.ts';
+import type { Severity } from '../../shared/model/finding.ts';
+import { printable } from './terminal.ts';
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly output: 'text' | 'json';
+  readonly failOn: Exclude<Severity, 'info'>;
+  readonly deadline?: number;
+}
+
+export const OUTPUTS = ['text', 'json'] as const;
+export const FAIL_ON = ['warning', 'error', 'critical'] as const;
+export const LAYOUTS = ['velero', 'kopia'] as const;
+
+/** A parser for commander: one of `values`. */
+export function oneOf<T extends string>(option: string, values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found !== undefined) return found;
+    const all = `Write one of ${values.join(', ')}`;
+    const near = didYouMean(text, values);
+    throw invalid(option, text, 'no such value', near === undefined ? all : `${near} ${all}`);
+  };
+}
+
+export function wholeNumber(option: string, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= 1 && value <= most) return value;
+    throw invalid(option, text, 'no whole number in range', `Write a number from 1 to ${most}`);
+  };
+}
+
+const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** `90s`, `15m`, `2h`, `1h30m` in milliseconds. */
+export function parseDuration(option: string): (text: string) => number {
+  return (text) => {
+    let milliseconds = 0;
+    if (/^(?:\d{1,6}h)?(?:\d{1,6}m)?(?:\d{1,6}s)?$/.test(text)) {
+      for (const [, number, unit] of text.matchAll(/(\d+)([hms])/g)) {
+        milliseconds += Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
+      }
+    }
+    if (milliseconds > 0) return milliseconds;
+    throw invalid(option, text, 'no duration above zero', 'Write it like 90s, 15m, 2h or 1h30m');
+  };
+}
+
+function invalid(option: string, text: string, reason: string, hint: string): DrydockError {
+  const shown = printable(text.slice(0, 60));
+  const message = `Cannot use ${option} "${shown}": ${reason}`;
+  return new DrydockError('usage', 'OPTION_INVALID', message, { hint });
+}

@@ -1,0 +1,97 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { Config, NamedLocation, Place } from '../../shared/config/config.ts';
+import { locationName, parseLocationUrl } from '../../shared/config/location.ts';
+import { didYouMean } from '../../shared/config/nearest.ts';
+import { DrydockError } from '../../shared/model/errors.ts';
+import { type ReplicateRun, runOfRoute, selectRoutes } from '../wiring.ts';
+import type { CliContext } from './context.ts';
+import type { ReplicateOptions } from './replicate.ts';
+
+/** What the command line asks for: one pair of locations, one route, or every route. */
+export function runsFor(
+  source: string | undefined,
+  target: string | undefined,
+  config: Config | undefined,
+  options: ReplicateOptions,
+  env: CliContext['env'],
+): readonly ReplicateRun[] {
+  const chosen: Place | undefined =
+    options.state === undefined
+      ? config?.state
+      : { location: parseLocationUrl(options.state), access: {} };
+  const state = chosen ?? localState(env);
+  const common = {
+    state,
+    stateIsLocal: chosen === undefined,
+    dryRun: options.dryRun === true,
+    ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
+  };
+  if (source !== undefined) return [pairRun(source, target, config, options, common)];
+  if (options.layout !== undefined) {
+    throw usage('LAYOUT_OF_ROUTE', 'Cannot use --layout with routes', {
+      hint: 'Set "layout:" of the locations in the configuration',
+    });
+  }
+  if (config === undefined) return [];
+  const names = options.route === undefined ? undefined : [options.route];
+  return selectRoutes(config, names).map((route) => ({
+    ...runOfRoute(route, config, { dryRun: common.dryRun, localState: state }),
+    ...common,
+  }));
+}
+
+type Common = Pick<ReplicateRun, 'state' | 'stateIsLocal' | 'dryRun' | 'concurrency'>;
+
+function pairRun(
+  sourceText: string,
+  targetText: string | undefined,
+  config: Config | undefined,
+  options: ReplicateOptions,
+  common: Common,
+): ReplicateRun {
+  if (options.route !== undefined) {
+    throw usage('ROUTE_AND_PAIR', 'Cannot use --route together with a source and a target', {
+      hint: 'Name either the route or the two locations',
+    });
+  }
+  if (targetText === undefined) {
+    throw usage('TARGET_MISSING', 'Cannot replicate: the target is missing', {
+      hint: 'Run "drydock replicate <source> <target>", or name a route with --route',
+    });
+  }
+  const source = placeNamed(sourceText, config);
+  const target = placeNamed(targetText, config);
+  const layouts = [source, target].flatMap(({ layout }) => layout ?? []);
+  const layout = options.layout ?? layouts[0] ?? 'velero';
+  if (layouts.some((known) => known !== layout)) {
+    throw usage('LAYOUTS_DIFFER', `Cannot replicate: not both locations have layout ${layout}`, {
+      hint: 'Give both locations the same layout',
+    });
+  }
+  const name = `${locationName(source.location)} -> ${locationName(target.location)}`;
+  return { name, layout, source, target, ...common };
+}
+
+function placeNamed(text: string, config: Config | undefined): Place & Partial<NamedLocation> {
+  const named = config?.locations.get(text);
+  if (named !== undefined) return named;
+  if (/[:/]/.test(text)) return { location: parseLocationUrl(text), access: {} };
+  const known = [...(config?.locations.keys() ?? [])];
+  const all = `Locations are ${known.join(', ') || 'none'}; or write a URL`;
+  const near = didYouMean(text, known);
+  throw usage('LOCATION_UNKNOWN', `Cannot use "${text}": the configuration has no such location`, {
+    hint: near === undefined ? all : `${near} ${all}`,
+  });
+}
+
+/** The folder of this user, for runs that name no state. */
+function localState(env: CliContext['env']): Place {
+  const xdg = env['XDG_STATE_HOME'];
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'state');
+  return { location: { kind: 'file', path: join(base, 'drydock') }, access: {} };
+}
+
+function usage(code: string, message: string, options: { readonly hint: string }): DrydockError {
+  return new DrydockError('usage', code, message, options);
+}
