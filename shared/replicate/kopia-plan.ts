@@ -22,7 +22,8 @@ export interface ListedIndex {
  * format before epochs and then its logs; the deletion watermark last, since it hides entries.
  *
  * @param dataSessions sessions that wrote data packs. Of two blobs of the same second theirs goes
- *   first: Velero flushes the data of a volume and a moment later the manifest that names it.
+ *   first: Velero flushes the data of a volume and a moment later the manifest that names it. Where
+ *   neither or both did, the larger goes first: an index of a manifest alone has a single entry.
  */
 export function publicationOrder(
   indexes: readonly ListedIndex[],
@@ -32,6 +33,7 @@ export function publicationOrder(
     (a, b) =>
       a.lastModified.getTime() - b.lastModified.getTime() ||
       rank(a.id, dataSessions) - rank(b.id, dataSessions) ||
+      b.info.sizeBytes - a.info.sizeBytes ||
       (a.id < b.id ? -1 : 1),
   );
   const kinds = new Map(ordered.map((blob) => [blob, parseBlobName(blob.id).kind]));

@@ -1,0 +1,230 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parseBlobName } from '../../shared/kopia/blob-names.ts';
+import { bytesBody } from '../../shared/stores/checksum.ts';
+import { memoryStore } from '../../shared/stores/memory.ts';
+import type { ObjectStore } from '../../shared/stores/store.ts';
+import { BACKUP_METADATA, metadataKey, parseBackupKey } from '../../shared/velero/layout.ts';
+import { referencedNamespaces } from '../../shared/velero/volume-references.ts';
+import { systemClock } from '../support/clock.ts';
+import { Killed, killedAfter, neverWritten } from '../support/faults.ts';
+import { type Fixture, loadFixture } from '../support/fixtures.ts';
+import { contentsOf, placeFixture } from '../support/place.ts';
+import { runRoute } from '../support/replicate.ts';
+
+const memory = (name: string): ObjectStore => memoryStore(name, systemClock);
+const put = (store: ObjectStore, key: string, bytes: Uint8Array | string) => {
+  const buffer = Buffer.from(bytes);
+  return store.write(key, bytesBody(buffer), { sizeBytes: buffer.length });
+};
+
+/** What the real server's API held, by name: the phase in the store may be behind it. */
+const FINISHED = [
+  'media-csi',
+  'media-moved',
+  'platform-manual',
+  'shop-bad-selector',
+  'shop-failing-hook',
+];
+const LEFT_OUT = { 'lost-upload': 'BACKUP_DEBRIS', 'media-moving': 'BACKUP_UNFINISHED' };
+
+let fixture: Fixture;
+let scheduled: string[];
+beforeAll(async () => {
+  fixture = await loadFixture('velero/v1.18.2');
+  const names = fixture.objects.map(({ key }) => key.split('/')[2] ?? '');
+  scheduled = [...new Set(names.filter((name) => name.startsWith('frequent-')))].sort();
+});
+
+async function production(only?: (key: string) => boolean): Promise<ObjectStore> {
+  const source = memory('source');
+  const chosen = only && { only: ({ key }: { key: string }) => only(key.slice('prod/'.length)) };
+  await placeFixture(source, fixture, { below: 'prod/', ...chosen });
+  return source;
+}
+
+const visibleBackups = async (store: ObjectStore): Promise<string[]> => {
+  const keys = await Array.fromAsync(store.list('backups/'));
+  return keys.flatMap(({ key }) => {
+    const name = parseBackupKey(key);
+    return name?.file === BACKUP_METADATA ? [name.backup] : [];
+  });
+};
+
+/** S2 as far as names and lists show it: a visible backup finds its artefacts and its data. */
+async function checkVisible(source: ObjectStore, target: ObjectStore): Promise<void> {
+  const present = new Map((await Array.fromAsync(target.list(''))).map((o) => [o.key, o]));
+  for (const backup of await visibleBackups(target)) {
+    for await (const { key, sizeBytes } of source.list(`backups/${backup}/`)) {
+      expect(present.get(key)?.sizeBytes, key).toBe(sizeBytes);
+    }
+    for (const namespace of (await referencedNamespaces(source, backup)) ?? []) {
+      const prefix = `kopia/${namespace}/`;
+      for await (const { key } of source.list(prefix)) {
+        const { kind } = parseBlobName(key.slice(prefix.length));
+        if (['pack', 'index', 'format'].includes(kind)) {
+          expect([...present.keys()], `${backup} needs ${key}`).toContain(key);
+        }
+      }
+    }
+  }
+}
+
+describe('replicate() of a root that a Velero server wrote', () => {
+  test('brings over every finished backup and names those it leaves out', async () => {
+    const [source, target, state] = [await production(), memory('target'), memory('state')];
+    const report = await runRoute(neverWritten(source), target, { state });
+    expect((await visibleBackups(target)).sort()).toEqual([...scheduled, ...FINISHED].sort());
+    const leftOut = report.findings.filter(({ code }) => code.startsWith('BACKUP_'));
+    expect(
+      Object.fromEntries(leftOut.map(({ subject, code }) => [subject.split('/').at(-1), code])),
+    ).toEqual(LEFT_OUT);
+    expect(report.findings.map(({ code }) => code)).toContain('RESTORES_LEFT_OUT');
+    const copied = await contentsOf(target);
+    const original = await contentsOf(source);
+    for (const [key, bytes] of copied) expect(bytes, key).toBe(original.get(key));
+    expect([...copied.keys()].filter((key) => key.startsWith('restores/'))).toEqual([]);
+
+    const second = await runRoute(source, target, { state });
+    expect(second.measures['objectsCopied']).toBe(0);
+    expect(second.measures['backupsUnchanged']).toBe(scheduled.length + FINISHED.length);
+  });
+
+  test('publishes repositories, then artefacts, the tarball, the metadata', async () => {
+    const [source, target] = [await production(), memory('target')];
+    const recorder = killedAfter(target, Number.POSITIVE_INFINITY);
+    await runRoute(source, recorder.store);
+    const firstBackup = recorder.log.findIndex((change) => change.startsWith('put backups/'));
+    const lastRepository = recorder.log.findLastIndex((change) => change.startsWith('put kopia/'));
+    expect(lastRepository).toBeLessThan(firstBackup);
+    for (const backup of FINISHED) {
+      const own = recorder.log.filter((change) => change.startsWith(`put backups/${backup}/`));
+      expect(own.slice(-2)).toEqual([
+        `put backups/${backup}/${backup}.tar.gz`,
+        `put ${metadataKey(backup)}`,
+      ]);
+    }
+  });
+
+  test('killed after any write, shows only whole backups, and the next run finishes', async () => {
+    const source = await production();
+    const complete = memory('complete');
+    await runRoute(source, complete);
+    const expected = await contentsOf(complete);
+    let kills = 0;
+    for (let changes = 0; changes <= expected.size; changes += 1) {
+      const [target, state] = [memory('target'), memory('state')];
+      const recorder = killedAfter(target, changes);
+      const outcome = await runRoute(source, recorder.store, { state }).catch((error) => error);
+      if (outcome instanceof Killed) kills += 1;
+      await checkVisible(source, target);
+      await runRoute(source, target, { state });
+      expect(await contentsOf(target)).toEqual(expected);
+    }
+    expect(kills).toBe(expected.size);
+  });
+
+  test('a replica replicated back is judged by the times of its source', async () => {
+    const [source, replica, back] = [await production(), memory('replica'), memory('back')];
+    await runRoute(source, replica);
+    const report = await runRoute(neverWritten(replica), back);
+    expect(report.findings).toEqual([]);
+    expect(await contentsOf(back)).toEqual(await contentsOf(replica));
+  });
+});
+
+describe('replicate() as backups come and go', () => {
+  test('takes a backup in the run after it was finished', async () => {
+    const [source, target, state] = [await production(), memory('target'), memory('state')];
+    await runRoute(source, target, { state });
+    expect(await visibleBackups(target)).not.toContain('media-moving');
+    const key = metadataKey('media-moving');
+    const text = Buffer.concat(await Array.fromAsync((await source.read(key)).body)).toString();
+    await put(source, key, text.replace('WaitingForPluginOperations', 'Completed'));
+    const early = await runRoute(source, target, { state });
+    const left = early.findings.filter(({ subject }) => subject.endsWith('media-moving'));
+    expect(left[0]?.message).toContain('tarball is older');
+    const contents = await source.read('backups/media-moving/media-moving.tar.gz');
+    const bytes = Buffer.concat(await Array.fromAsync(contents.body));
+    await put(source, 'backups/media-moving/media-moving.tar.gz', bytes);
+    await runRoute(source, target, { state });
+    expect(await visibleBackups(target)).toContain('media-moving');
+  });
+
+  test('copies a backup again when its metadata changed, its metadata last', async () => {
+    const [source, target, state] = [await production(), memory('target'), memory('state')];
+    await runRoute(source, target, { state });
+    const key = metadataKey('platform-manual');
+    const text = Buffer.concat(await Array.fromAsync((await source.read(key)).body)).toString();
+    await put(source, key, text.replace('"platform-manual"', '"platform-manuaI"'));
+    const recorder = killedAfter(target, Number.POSITIVE_INFINITY);
+    await runRoute(source, recorder.store, { state });
+    expect(recorder.log).toEqual([`put ${key}`]);
+  });
+
+  test('keeps a backup that the source no longer lists, and says so', async () => {
+    const [source, target, state] = [await production(), memory('target'), memory('state')];
+    await runRoute(source, target, { state });
+    for await (const { key } of source.list('backups/platform-manual/')) await source.remove(key);
+    const report = await runRoute(source, target, { state });
+    expect(await visibleBackups(target)).toContain('platform-manual');
+    expect(report.findings.map(({ code }) => code)).toContain('BACKUP_GONE_AT_SOURCE');
+  });
+
+  test('leaves out a backup that changes under its hands', async () => {
+    const [source, target] = [await production(), memory('target')];
+    const moving: ObjectStore = {
+      ...source,
+      async read(key, options) {
+        if (key.endsWith('platform-manual.tar.gz')) await put(source, key, 'rewritten');
+        return source.read(key, options);
+      },
+    };
+    const report = await runRoute(moving, target);
+    expect(await visibleBackups(target)).not.toContain('platform-manual');
+    const left = report.findings.find(({ subject }) => subject.endsWith('platform-manual'));
+    expect(left).toMatchObject({ code: 'BACKUP_UNFINISHED' });
+    expect(report.measures['backupsCopied']).toBe(scheduled.length + FINISHED.length - 1);
+  });
+
+  test('holds back exactly the backups whose repository did not arrive', async () => {
+    const source = await production((key) => key !== 'kopia/shop/kopia.repository');
+    const target = memory('target');
+    const report = await runRoute(source, target);
+    const visible = await visibleBackups(target);
+    expect(visible.sort()).toEqual([...FINISHED].sort());
+    const held = report.findings.filter(({ message }) => message.includes('a repository'));
+    expect(held.map(({ subject }) => subject.split('/').at(-1)).sort()).toEqual(scheduled);
+  });
+
+  test('names hostile metadata and goes on', async () => {
+    const source = await production();
+    const hostile = ['null', '[]', '{', '{"kind":"Backup"}', `"${'x'.repeat(100_000)}"`];
+    for (const [at, text] of hostile.entries())
+      await put(source, metadataKey(`hostile-${at}`), text);
+    await put(source, 'backups/stray', 'x');
+    const target = memory('target');
+    const report = await runRoute(source, target);
+    expect((await visibleBackups(target)).sort()).toEqual([...scheduled, ...FINISHED].sort());
+    const named = report.findings.filter(({ subject }) => subject.includes('hostile-'));
+    expect(named).toHaveLength(hostile.length);
+    expect(report.findings.map(({ code }) => code)).toContain('FOREIGN_OBJECTS');
+  });
+});
+
+describe('referencedNamespaces()', () => {
+  test('finds the repositories of pod volume backups and of moved snapshots', async () => {
+    const source = await production();
+    const of = async (backup: string) =>
+      [...((await referencedNamespaces(source, backup)) ?? [])].sort();
+    expect(await of(scheduled[0] ?? '')).toEqual(['billing', 'shop']);
+    expect(await of('media-moved')).toEqual(['media']);
+    expect(await of('media-csi')).toEqual([]);
+    expect(await of('platform-manual')).toEqual([]);
+  });
+
+  test('knows nothing where a list cannot be read', async () => {
+    const source = await production();
+    await put(source, 'backups/x/x-podvolumebackups.json.gz', 'no gzip');
+    expect(await referencedNamespaces(source, 'x')).toBeUndefined();
+  });
+});
