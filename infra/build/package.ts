@@ -5,7 +5,7 @@
  *     npm run package          dist/package/aws/ (template and zips), dist/package/azure/drydock.zip
  *
  * A `drydock.yaml` beside package.json goes into both packages: DRYDOCK_CONFIG is then
- * `drydock.yaml` on AWS (serverless.yml sets it) and `/home/site/wwwroot/drydock.yaml` on Azure.
+ * `drydock.yaml` on AWS (serverless.yml sets it) and the path of it below `wwwroot` on Azure.
  * Without it, DRYDOCK_CONFIG must be the URL of the file: s3://…/drydock.yaml, azblob://….
  */
 import { spawn } from 'node:child_process';
