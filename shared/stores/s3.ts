@@ -167,6 +167,7 @@ class S3Bucket implements ObjectStore {
         Range: `bytes=${range.offsetBytes}-${range.offsetBytes + range.lengthBytes - 1}`,
       }),
     });
+    if (this.#checksums !== 'none') askForChecksums(command);
     const output = await this.#sent(attempt, (how) => this.#client.send(command, how));
     const body = output.Body as (AsyncIterable<Uint8Array> & { destroy(): void }) | undefined;
     try {
@@ -366,6 +367,21 @@ async function* received(
   if (seenBytes === sizeBytes) return;
   const message = `Cannot read "${attempt.url}": ${seenBytes} of ${sizeBytes} bytes arrived`;
   throw new StoreError('unreachable', message);
+}
+
+/**
+ * Makes the answer tell the object's checksums. The SDK's own setting would also compute them over
+ * every byte received; whoever copies the bytes does that anyway, and only for the one it needs.
+ */
+function askForChecksums(command: GetObjectCommand): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { headers: Record<string, string> };
+      request.headers['x-amz-checksum-mode'] = 'ENABLED';
+      return next(args);
+    },
+    { step: 'build', priority: 'low' },
+  );
 }
 
 /** DeleteObjects must carry a checksum; where only MD5 is known the SDK has no setting for it. */

@@ -145,13 +145,15 @@ export function contentCases(kit: ContractKit): void {
       expect(Buffer.from(await get(`${prefix}old`)).toString()).toBe('old');
     });
 
-    check('vouch in stat() for the checksum that the store declares', async () => {
+    check('vouch in stat() and read() for the checksum that the store declares', async () => {
       const bytes = randomBytes(5000);
       const key = `${place()}sum`;
       await put(key, bytes);
       const declared = kit.store.capabilities.checksum;
       const checksums = (await kit.store.stat(key))?.checksums ?? {};
       if (declared !== undefined) expect(checksums[declared]).toMatch(/^[0-9a-f]{16,64}$/);
+      const { info } = await kit.store.read(key);
+      if (declared !== undefined) expect(info.checksums?.[declared]).toBe(checksums[declared]);
       if (checksums.md5) expect(checksums.md5).toBe(createHash('md5').update(bytes).digest('hex'));
       if (checksums.crc32) expect(checksums.crc32).toBe(crc32Of(bytes));
     });
