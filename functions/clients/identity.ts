@@ -99,7 +99,7 @@ export async function entraCredential(
  * A token in which AWS vouches for this role, for Entra to exchange. Kept until a minute before
  * its end: the credential asks for it with every token request, also when it needs none.
  */
-function awsAssertion(env: Env): () => Promise<string> {
+export function awsAssertion(env: Env): () => Promise<string> {
   let kept: { readonly token: string; readonly until: number } | undefined;
   return async () => {
     if (kept !== undefined && Date.now() < kept.until) return kept.token;
