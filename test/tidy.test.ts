@@ -85,4 +85,9 @@ describe('documents', () => {
   test('docs/findings.md is what "node infra/build/findings.ts" writes', () => {
     expect(text('docs/findings.md')).toBe(findingsPage());
   });
+
+  test('the README names the test command that CI runs', () => {
+    expect(text('.ci/run')).toContain('npm ci && npm test');
+    expect(text('README.md')).toContain('npm ci && npm test');
+  });
 });
