@@ -22,6 +22,8 @@ import { leftOutVariable, TIERS, type Tier } from './tier.ts';
 const root = join(import.meta.dirname, '../..');
 const installer = join(import.meta.dirname, 'tools/install.ts');
 const GUARD_MINUTES = Number(process.env['DRYDOCK_TIME_GUARD_MINUTES'] ?? 45);
+/** What finding out that a tool is there already may take, however late it is. */
+const LOOK_MS = 20_000;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -33,7 +35,7 @@ async function main(filters: readonly string[]): Promise<number> {
   }
   const leftOut: Record<string, string> = {};
   for (const tier of TIERS) {
-    const code = await install([tier], guardEnds - performance.now());
+    const code = await install([tier], Math.max(guardEnds - performance.now(), LOOK_MS));
     if (code === 'timeout') leftOut[leftOutVariable(tier)] = guardReason(tier);
     else if (code !== 0) failures.push({ step: 'tools', reason: `cannot install ${tier}` });
   }

@@ -1,7 +1,10 @@
 import { describe } from 'vitest';
 import { TIME_GUARD } from '../support/tally.ts';
 
-/** The groups of tools that take long to build; only these may fall to the time guard. */
+/**
+ * The groups of tools that take long to build, each needing those before it; only these may fall
+ * to the time guard.
+ */
 export const TIERS = ['kubernetes', 'velero'] as const;
 export type Tier = (typeof TIERS)[number];
 
@@ -12,7 +15,9 @@ export function leftOutVariable(tier: Tier): string {
 
 /** A `describe` of tests that need the tools of a tier; left out only by the time guard. */
 export function describeTier(tier: Tier, name: string, body: () => void): void {
-  const reason = process.env[leftOutVariable(tier)];
-  if (reason?.startsWith(TIME_GUARD)) describe.skip(`${name} (left out: ${reason})`, body);
+  const needed = TIERS.slice(0, TIERS.indexOf(tier) + 1);
+  const reasons = needed.flatMap((one) => process.env[leftOutVariable(one)] ?? []);
+  const reason = reasons.find((text) => text.startsWith(TIME_GUARD));
+  if (reason !== undefined) describe.skip(`${name} (left out: ${reason})`, body);
   else describe(name, body);
 }
