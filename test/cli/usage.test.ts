@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { VERSION } from '../../functions/version.ts';
@@ -116,6 +116,25 @@ describe('drydock', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^error NODE_TOO_OLD: Drydock needs Node\.js 22\.19 or newer, .*\n$/);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('the launcher', () => {
+  test('runs what was built where the sources are not there, or below node_modules', async () => {
+    const root = await folder();
+    for (const [below, sources] of [
+      ['copy', false],
+      ['node_modules/drydock', true],
+    ] as const) {
+      const [cli, dist] = [join(root, below, 'functions/cli'), join(root, below, 'dist/cli')];
+      await Promise.all([cli, dist].map((path) => mkdir(path, { recursive: true })));
+      await copyFile(LAUNCHER, join(cli, 'drydock.mjs'));
+      await writeFile(join(dist, 'main.mjs'), 'console.log("built", process.argv[2])');
+      if (sources) await writeFile(join(cli, 'main.ts'), 'console.log("sources")');
+      const args = [join(cli, 'drydock.mjs'), '--help'];
+      const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      expect(stdout).toBe('built --help\n');
+    }
   });
 });
 

@@ -189,7 +189,7 @@ describe('loadConfig()', () => {
 });
 
 describe('the published JSON Schema', () => {
-  test('is the one of the code', async () => {
+  test('is what "drydock config schema" prints', async () => {
     const path = join(import.meta.dirname, '../../docs/drydock.schema.json');
     expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(configJsonSchema());
   });
