@@ -1,6 +1,9 @@
 import type { Location } from './location.ts';
 import type { SecretReference } from './secret.ts';
 
+/** The file that is looked for when none is named. */
+export const CONFIG_FILE = 'drydock.yaml';
+
 /** Who Drydock is at a location; empty means the standard chain of the vendor's SDK. */
 export interface Access {
   readonly roleArn?: string;

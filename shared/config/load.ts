@@ -7,9 +7,6 @@ import { isRecord, partsOf } from './parts.ts';
 import { ConfigError } from './problem.ts';
 import { configSchema } from './schema.ts';
 
-/** The name that is looked for when none is given. */
-export const CONFIG_FILE = 'drydock.yaml';
-
 /**
  * Reads a configuration file by means of `readFile`.
  * @throws ConfigError with everything that is wrong with it; DrydockError `CONFIG_NOT_FOUND` or
