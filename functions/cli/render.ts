@@ -30,14 +30,28 @@ function actionsTable(actions: readonly Action[], colors: Colors): string {
     colAligns: ['left', 'left', 'left', 'right', 'right'],
   });
   table.push(['ACTION', 'PART', 'WHAT', 'OBJECTS', 'SIZE'].map((head) => colors.dim(head)));
-  for (const { kind, subject, what, objects, sizeBytes } of actions) {
+  for (const { kind, subject, what, objects, sizeBytes } of actions.slice(0, ROWS_MAX)) {
     table.push([kind, printable(subject), printable(what), String(objects), size(sizeBytes)]);
+  }
+  const rest = actions.slice(ROWS_MAX);
+  if (rest.length > 0) {
+    const { objects, bytes } = totals(rest);
+    table.push(['...', `${rest.length} more rows`, '', String(objects), size(bytes)]);
   }
   return table
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
+}
+
+/** A root with hundreds of backups would push the findings off the screen: JSON has all rows. */
+const ROWS_MAX = 40;
+
+function totals(actions: readonly Action[]): { readonly objects: number; readonly bytes: number } {
+  const objects = actions.reduce((sum, action) => sum + action.objects, 0);
+  const bytes = actions.reduce((sum, action) => sum + action.sizeBytes, 0);
+  return { objects, bytes };
 }
 
 const NO_BORDERS = {
@@ -88,8 +102,7 @@ const EVIDENCE_MAX = 5;
 
 function verdictLine(report: Report, colors: Colors): string {
   const { actions, run, findings } = report;
-  const objects = actions.reduce((sum, action) => sum + action.objects, 0);
-  const bytes = actions.reduce((sum, action) => sum + action.sizeBytes, 0);
+  const { objects, bytes } = totals(actions);
   const amount = `${count(objects, 'object')}, ${size(bytes)}`;
   const ran = duration(Date.parse(run.finishedAt) - Date.parse(run.startedAt));
   const done = run.dryRun ? `Planned: ${amount}; nothing was written` : `Done in ${ran}: ${amount}`;

@@ -67,6 +67,15 @@ Done in 1 min 4 s: 21 objects, 240.0 MiB
 `);
   });
 
+  test('cuts a long table, but counts all of it', () => {
+    const action = { kind: 'copy', subject: 'backups/x', what: 'backup', sizeBytes: 1024 } as const;
+    const actions = Array.from({ length: 100 }, () => ({ ...action, objects: 2 }));
+    const lines = renderReport(report({ actions }), PLAIN).split('\n');
+    expect(lines.filter((line) => line.startsWith('copy'))).toHaveLength(40);
+    expect(lines.find((line) => line.startsWith('...'))).toMatch(/ 60 more rows +120 +60\.0 KiB$/);
+    expect(lines.at(-2)).toContain('200 objects, 100.0 KiB');
+  });
+
   test('shows findings by severity, each with its remedy, and counts them', () => {
     const findings: Finding[] = [
       finding('RESTORES_LEFT_OUT', 's3://acme/velero', 'Left out 3 objects'),
