@@ -29,13 +29,10 @@ function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
 }
 
+/** As AWS's own runtime client writes it. */
 function wireError(error: unknown): string {
-  const { name, message, stack } = error instanceof Error ? error : named('Error', String(error));
-  return JSON.stringify({
-    errorType: name,
-    errorMessage: message,
-    stackTrace: (stack ?? '').split('\n').slice(1),
-  });
+  const { name, message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+  return JSON.stringify({ errorType: name, errorMessage: message, trace: stack.split('\n') });
 }
 
 async function post(path: string, body: string): Promise<void> {

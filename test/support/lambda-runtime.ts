@@ -23,7 +23,7 @@ export interface LambdaOptions {
 export interface LambdaError {
   readonly errorType: string;
   readonly errorMessage: string;
-  readonly stackTrace: readonly string[];
+  readonly trace: readonly string[];
 }
 
 export type LambdaOutcome =
