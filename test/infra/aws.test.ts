@@ -82,7 +82,7 @@ describe('roles', () => {
       statements
         .filter((one) => cfn.actionsOf(one).includes(action))
         .map(({ Resource }) => cfn.nameOf(Resource));
-    expect(where('logs:PutLogEvents')).toEqual([`\${ReplicateLogGroup.Arn}:*`]);
+    expect(where('logs:PutLogEvents')).toEqual(['ReplicateLogGroup']);
     expect(where('sqs:SendMessage')).toEqual(['FailureQueue']);
     expect(where('events:PutEvents')).toEqual([expect.stringMatching(/:event-bus\/default$/)]);
   });
