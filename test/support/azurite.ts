@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+
+/** The account of every Azure emulator and its key, both published by Microsoft. */
+export const EMULATOR_ACCOUNT = 'devstoreaccount1';
+export const EMULATOR_KEY =
+  'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+export interface Azurite {
+  /** With the account in its path, as emulators have it: `http://127.0.0.1:<port>/<account>`. */
+  readonly endpoint: string;
+  readonly account: string;
+  readonly accountKey: string;
+  /** A client that asks once; `endpoint` leads it elsewhere, `accountKey` is the right one. */
+  container(name: string, options?: { endpoint?: string; accountKey?: string }): ContainerClient;
+  /** Ends the server gently, so that what it wrote to disk is whole, and removes its folder. */
+  close(): Promise<void>;
+}
+
+export interface AzuriteOptions {
+  /** Keeps the objects on disk, in a temporary folder, for more than the memory may hold. */
+  readonly onDisk?: boolean;
+}
+
+/** Ends Azurite by the signal that it takes for "close" as soon as whoever started it is gone. */
+const END_WITH_PARENT =
+  "data:text/javascript,process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).resume().unref()";
+
+const START_TIMEOUT_MS = 30_000;
+
+/** Microsoft's emulator of Blob storage, as a child process on a free loopback port. */
+export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
+  const folder = options.onDisk ? await mkdtemp(join(tmpdir(), 'drydock-azurite-')) : undefined;
+  const main = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js');
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', END_WITH_PARENT, main, '--blobHost', '127.0.0.1', '--blobPort', '0'],
+      // The SDK speaks a newer version of the protocol than Azurite knows.
+      ...[
+        '--silent',
+        '--skipApiVersionCheck',
+        '--disableTelemetry',
+        '--blobKeepAliveTimeout',
+        '60',
+      ],
+      ...(folder === undefined ? ['--inMemoryPersistence'] : ['--location', folder]),
+    ],
+    { cwd: folder ?? tmpdir(), stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  const close = async (): Promise<void> => {
+    await ended(child);
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const endpoint = `${await address(child)}/${EMULATOR_ACCOUNT}`;
+    return {
+      endpoint,
+      account: EMULATOR_ACCOUNT,
+      accountKey: EMULATOR_KEY,
+      container: (name, other = {}) =>
+        new ContainerClient(
+          `${other.endpoint ?? endpoint}/${name}`,
+          new StorageSharedKeyCredential(EMULATOR_ACCOUNT, other.accountKey ?? EMULATOR_KEY),
+          { retryOptions: { maxTries: 1 } },
+        ),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function address(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const timer = setTimeout(() => fail('says nothing'), START_TIMEOUT_MS);
+    const fail = (what: string): void => {
+      clearTimeout(timer);
+      reject(new Error(`Cannot start Azurite: it ${what}: ${said}`));
+    };
+    const hear = (chunk: Buffer): void => {
+      said = `${said}${chunk}`.slice(-4000);
+      const url = /successfully listens on (http\S+)/.exec(said)?.[1];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
+    };
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', (code) => fail(`ended with ${code}`));
+  });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  // Its end is the signal (see above); an open pipe would keep the process after a signal of ours.
+  child.stdin?.end();
+  await exit;
+}
