@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import type { BlockBlobClient } from '@azure/storage-blob';
+import { translateBlobError } from './blob-errors.ts';
+import { objectInfo, quoted, sourceMetadata } from './blob-objects.ts';
+import {
+  checksumNames,
+  collect,
+  compareChecksums,
+  createHasher,
+  exactly,
+  inParts,
+} from './checksum.ts';
+import {
+  type Checksums,
+  type ObjectInfo,
+  PART_SIZE_BYTES,
+  type ReplayableBody,
+  type WriteOptions,
+} from './store.ts';
+
+export interface BlobTarget {
+  readonly client: BlockBlobClient;
+  readonly key: string;
+  /** Of the object, for messages. */
+  readonly url: string;
+}
+
+/** Blob storage takes no more blocks in one blob. */
+const BLOCKS_MAX = 50_000;
+
+/** What both ways of writing are answered by. */
+interface Answer {
+  readonly etag?: string;
+  readonly lastModified?: Date;
+}
+
+/** Writes an object by one request, or above 8 MiB by blocks that one request makes visible. */
+export async function writeBlob(
+  target: BlobTarget,
+  body: ReplayableBody,
+  options: WriteOptions,
+): Promise<ObjectInfo> {
+  const small = options.sizeBytes <= PART_SIZE_BYTES;
+  const { answer, md5 } = await (small ? putBlob : putBlocks)(target, body, options);
+  const { etag, lastModified } = answer;
+  const metadata = sourceMetadata(options.source);
+  return objectInfo(
+    target.url,
+    target.key,
+    { etag, lastModified, metadata, md5 },
+    options.sizeBytes,
+  );
+}
+
+interface Written {
+  readonly answer: Answer;
+  readonly md5: Uint8Array;
+}
+
+async function putBlob(
+  target: BlobTarget,
+  body: ReplayableBody,
+  options: WriteOptions,
+): Promise<Written> {
+  const { expect = {}, signal: abortSignal } = options;
+  const bytes = await collect(checked(target.url, body(), options));
+  const computed = await digest(bytes, checksumNames(['md5'], expect));
+  compareChecksums(target.url, expect, computed);
+  const md5 = bytesOf(computed.md5);
+  const answer = await sending(target, options, () =>
+    target.client.upload(bytes, bytes.byteLength, {
+      ...(abortSignal && { abortSignal }),
+      // The service refuses bytes that were altered on the way, and keeps the MD5.
+      transactionalContentMD5: md5,
+      metadata: sourceMetadata(options.source),
+      conditions: conditions(options),
+    }),
+  );
+  return { answer, md5 };
+}
+
+/**
+ * Blocks are invisible until their list is committed, which is where the condition holds. What a
+ * failed upload has staged cannot be withdrawn: the next commit of that name discards it, or else
+ * the service does after a week.
+ */
+async function putBlocks(
+  target: BlobTarget,
+  body: ReplayableBody,
+  options: WriteOptions,
+): Promise<Written> {
+  const { expect = {}, sizeBytes, signal: abortSignal } = options;
+  const upload = randomUUID();
+  const blockIds: string[] = [];
+  const whole = await createHasher(checksumNames(['md5'], expect));
+  try {
+    const blocks = inParts(checked(target.url, body(), options), blockSize(sizeBytes));
+    for await (const block of blocks) {
+      whole.update(block);
+      const blockId = blockIdOf(upload, blockIds.length);
+      blockIds.push(blockId);
+      await stageBlock(target, blockId, block, options);
+    }
+    const computed = whole.digest();
+    compareChecksums(target.url, expect, computed);
+    const md5 = bytesOf(computed.md5);
+    const answer = await sending(target, options, () =>
+      target.client.commitBlockList(blockIds, {
+        ...(abortSignal && { abortSignal }),
+        blobHTTPHeaders: { blobContentMD5: md5 },
+        metadata: sourceMetadata(options.source),
+        conditions: conditions(options),
+      }),
+    );
+    return { answer, md5 };
+  } finally {
+    whole.release();
+  }
+}
+
+async function stageBlock(
+  target: BlobTarget,
+  blockId: string,
+  block: Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
+  const { md5 } = await digest(block, new Set(['md5'] as const));
+  const { signal: abortSignal } = options;
+  await sending(target, options, () =>
+    target.client.stageBlock(blockId, block, block.byteLength, {
+      ...(abortSignal && { abortSignal }),
+      transactionalContentMD5: bytesOf(md5),
+    }),
+  );
+}
+
+/**
+ * Base64 of 48 characters, as AzCopy and the SDK have it: all ids of one blob, those that another
+ * writer has staged included, must be of one length.
+ */
+function blockIdOf(upload: string, index: number): string {
+  return Buffer.from(`${upload}${index.toString().padStart(12, '0')}`).toString('base64');
+}
+
+/** 8 MiB, or as much more, in whole MiB, as the limit on the number of blocks demands. */
+export function blockSize(sizeBytes: number): number {
+  const mebibyte = 1024 * 1024;
+  return Math.max(PART_SIZE_BYTES, Math.ceil(sizeBytes / BLOCKS_MAX / mebibyte) * mebibyte);
+}
+
+/** The body as it must be: of the announced length, and not read on once the call is cancelled. */
+async function* checked(
+  url: string,
+  body: AsyncIterable<Uint8Array>,
+  { sizeBytes, signal }: WriteOptions,
+): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  for await (const chunk of exactly(url, body, sizeBytes)) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+}
+
+async function sending<T>(
+  target: BlobTarget,
+  { signal, condition }: WriteOptions,
+  send: () => Promise<T>,
+): Promise<T> {
+  const whenRefused = condition === 'absent' ? 'exists' : condition && 'changed';
+  try {
+    signal?.throwIfAborted();
+    return await send();
+  } catch (error) {
+    throw translateBlobError(error, { verb: 'write', url: target.url, signal, whenRefused });
+  }
+}
+
+function conditions({ condition }: WriteOptions): { ifNoneMatch?: string; ifMatch?: string } {
+  if (condition === undefined) return {};
+  return condition === 'absent' ? { ifNoneMatch: '*' } : { ifMatch: quoted(condition.etag) };
+}
+
+async function digest(
+  bytes: Uint8Array,
+  names: ReturnType<typeof checksumNames>,
+): Promise<Checksums> {
+  const hasher = await createHasher(names);
+  hasher.update(bytes);
+  return hasher.digest();
+}
+
+function bytesOf(hex = ''): Uint8Array {
+  return Buffer.from(hex, 'hex');
+}
