@@ -15,9 +15,9 @@ const TERMINATION_LOG = '/dev/termination-log';
 /** What the agent serves and where it finds the files of a volume. */
 export interface FakeNodeAgentOptions {
   readonly node: string;
-  /** The folder with the files of the volumes of a namespace. */
+  /** The folder with the files of the volumes of a namespace. It must exist. */
   readonly volumeFolder: (namespace: string) => string;
-  /** Whether a record (PodVolumeBackup or DataUpload) is served; others wait for ever. */
+  /** Whether a record of any kind is served; others wait for ever. */
   readonly serves: (record: KubeObject) => boolean;
 }
 
@@ -33,7 +33,14 @@ interface DataPath {
 const POD_VOLUME_BACKUPS: DataPath = {
   collection: `/apis/velero.io/v1/namespaces/${VELERO_NAMESPACE}/podvolumebackups`,
   command: ({ metadata }) => ['pod-volume', 'backup', '--pod-volume-backup', metadata.name],
-  namespace: ({ spec }) => (spec?.['pod'] as { namespace: string } | undefined)?.namespace ?? '',
+  namespace: podNamespace,
+  leftover: () => undefined,
+};
+
+const POD_VOLUME_RESTORES: DataPath = {
+  collection: `/apis/velero.io/v1/namespaces/${VELERO_NAMESPACE}/podvolumerestores`,
+  command: ({ metadata }) => ['pod-volume', 'restore', '--pod-volume-restore', metadata.name],
+  namespace: podNamespace,
   leftover: () => undefined,
 };
 
@@ -51,27 +58,35 @@ const DATA_UPLOADS: DataPath = {
   },
 };
 
+function podNamespace({ spec }: KubeObject): string {
+  return (spec?.['pod'] as { namespace: string } | undefined)?.namespace ?? '';
+}
+
 /**
- * Serves PodVolumeBackups and DataUploads of one node, one after the other: what the node-agent's
- * controllers do to a record (velero source, pkg/controller/pod_volume_backup_controller.go and
- * data_upload_controller.go), around Velero's own data path commands as plain processes, which
- * write the Kopia repository. A DataUpload reads the live folder, no snapshot is mounted.
+ * Serves PodVolumeBackups, PodVolumeRestores and DataUploads of one node, one after the other:
+ * what the node-agent's controllers do to a record (velero source, pkg/controller/
+ * pod_volume_backup_controller.go, pod_volume_restore_controller.go, data_upload_controller.go),
+ * around Velero's own data path commands as plain processes, which read and write the Kopia
+ * repository. A DataUpload reads the live folder, no snapshot is mounted.
  *
- * Needs the right to create /dev/termination-log; the file is removed after each use.
+ * /dev/termination-log is removed after each use.
+ *
+ * @throws Error when this is not root, which alone may create that file.
  */
 export async function startFakeNodeAgent(
   plane: ControlPlane,
   server: VeleroServer,
   options: FakeNodeAgentOptions,
 ): Promise<Loop> {
-  await applyAll(plane.api, [agentPod(options.node)]);
+  if (process.getuid?.() !== 0) throw new Error(`run as root: Velero writes ${TERMINATION_LOG}`);
+  await applyAll(plane.api, [agentDaemonSet()]);
   await waitForObject(
     plane.api,
-    `/api/v1/namespaces/${VELERO_NAMESPACE}/pods/node-agent-0`,
-    (pod) => (pod.status?.['phase'] === 'Running' ? true : undefined),
+    `/apis/apps/v1/namespaces/${VELERO_NAMESPACE}/daemonsets/node-agent`,
+    (daemonSet) => (daemonSet.status?.['numberReady'] === 1 ? true : undefined),
   );
   return startLoop(async () => {
-    for (const dataPath of [POD_VOLUME_BACKUPS, DATA_UPLOADS]) {
+    for (const dataPath of [POD_VOLUME_BACKUPS, POD_VOLUME_RESTORES, DATA_UPLOADS]) {
       for (const record of await plane.api.list(dataPath.collection)) {
         const fresh = ['', 'New', undefined].includes(record.status?.['phase'] as string);
         if (fresh && options.serves(record)) await serve(plane, server, options, dataPath, record);
@@ -80,28 +95,28 @@ export async function startFakeNodeAgent(
   }, 500);
 }
 
-function agentPod(node: string): object {
+/** Velero looks for these pods before it hands out work; they run nothing. */
+function agentDaemonSet(): object {
+  const labels = { name: 'node-agent', role: 'node-agent' };
+  const containers = [{ name: 'node-agent', image: 'velero/velero:v1.18.2' }];
   return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: 'node-agent-0',
-      namespace: VELERO_NAMESPACE,
-      labels: { name: 'node-agent', role: 'node-agent' },
-    },
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'node-agent', namespace: VELERO_NAMESPACE },
     spec: {
-      nodeName: node,
-      containers: [{ name: 'node-agent', image: 'velero/velero:v1.18.2' }],
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers } },
     },
   };
 }
 
 /** The result that a data path process leaves (velero source, pkg/datapath/types.go). */
-interface BackupResult {
-  readonly snapshotID: string;
-  readonly emptySnapshot: boolean;
-  readonly source: { readonly byPath: string };
+interface Result {
   readonly totalBytes?: number;
+  /** These only after a backup. */
+  readonly snapshotID?: string;
+  readonly emptySnapshot?: boolean;
+  readonly source?: { readonly byPath: string };
   readonly incrementalBytes?: number;
 }
 
@@ -120,7 +135,7 @@ async function serve(
   args.push('--kubeconfig', plane.kubeconfig, '--namespace', VELERO_NAMESPACE);
   args.push('--resource-timeout', '10m');
   try {
-    const result = await backUp(server, options.node, args);
+    const result = await runDataPath(server, options.node, args);
     const leftover = dataPath.leftover(record);
     if (leftover !== undefined) await plane.api.delete(leftover);
     await report(completed(result));
@@ -129,28 +144,29 @@ async function serve(
   }
 }
 
-function completed(result: BackupResult): object {
+function completed(result: Result): object {
   const bytes = result.totalBytes ?? 0;
+  const progress = { totalBytes: bytes, bytesDone: bytes };
+  const ended = { phase: 'Completed', completionTimestamp: now(), progress };
+  if (result.snapshotID === undefined) return ended;
   return {
-    phase: 'Completed',
-    path: result.source.byPath,
+    ...ended,
+    path: result.source?.byPath,
     snapshotID: result.snapshotID,
-    completionTimestamp: now(),
     incrementalBytes: result.incrementalBytes ?? 0,
-    progress: { totalBytes: bytes, bytesDone: bytes },
     ...(result.emptySnapshot ? { message: 'volume was empty so no snapshot was taken' } : {}),
   };
 }
 
-async function backUp(
+async function runDataPath(
   server: VeleroServer,
   node: string,
   args: readonly string[],
-): Promise<BackupResult> {
+): Promise<Result> {
   await rm(TERMINATION_LOG, { force: true });
   try {
     await run(server.program, args, { env: { ...server.env, NODE_NAME: node } });
-    return JSON.parse(await readFile(TERMINATION_LOG, 'utf8')) as BackupResult;
+    return JSON.parse(await readFile(TERMINATION_LOG, 'utf8')) as Result;
   } catch (error) {
     const words = await readFile(TERMINATION_LOG, 'utf8').catch(() => '');
     throw new Error(`velero ${args.join(' ')} failed: ${words}`, { cause: error });

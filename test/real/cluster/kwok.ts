@@ -10,13 +10,20 @@ export interface KwokPrograms {
   readonly stagesFolder: string;
 }
 
-/** Nodes become Ready and keep their lease; pods become Running and Ready, and go when deleted. */
+/**
+ * Nodes become Ready and keep their lease; pods become Running and Ready, and go when deleted;
+ * claims of the class `kwok-volume` get a volume.
+ */
 const STAGES = [
   'node/fast/node-initialize.yaml',
   'node/heartbeat-with-lease/node-heartbeat-with-lease.yaml',
   'pod/fast/pod-ready.yaml',
   'pod/fast/pod-complete.yaml',
   'pod/fast/pod-delete.yaml',
+  'volume/fast/pvc-provision.yaml',
+  'volume/fast/pv-bind.yaml',
+  'volume/fast/pv-delete.yaml',
+  'volume/fast/pvc-delete.yaml',
 ];
 
 /** Exec into any pod runs the command on this machine. */

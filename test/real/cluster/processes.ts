@@ -30,9 +30,17 @@ export interface ServiceOptions {
 
 /** Process groups that were started and not yet stopped; they must not outlive this process. */
 const groups = new Set<number>();
-process.once('exit', () => {
+process.once('exit', killAll);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killAll();
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  });
+}
+
+function killAll(): void {
   for (const pid of groups) signalGroup(pid, 'SIGKILL');
-});
+}
 
 /** Starts a process of its own group's leader, so that its children end with it. */
 export function startService(options: ServiceOptions): Service {
@@ -60,22 +68,23 @@ export function startService(options: ServiceOptions): Service {
 }
 
 async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
-  if (child.pid === undefined) return;
-  groups.delete(child.pid);
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  signalGroup(child.pid, 'SIGTERM');
-  const timer = new AbortController();
-  const killer = sleep(graceMs, undefined, { signal: timer.signal })
-    .then(() => signalGroup(child.pid, 'SIGKILL'))
-    .catch(() => undefined);
-  await gone;
-  timer.abort();
-  await killer;
+  const { pid } = child;
+  if (pid === undefined) return;
+  if (child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    // Not to the group: a server ends its own children when it is ready to.
+    child.kill('SIGTERM');
+    const timer = new AbortController();
+    const late = sleep(graceMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    await Promise.race([gone, late.then(() => signalGroup(pid, 'SIGKILL'))]);
+    await gone;
+    timer.abort();
+  }
+  signalGroup(pid, 'SIGKILL');
+  groups.delete(pid);
 }
 
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
