@@ -1,0 +1,78 @@
+/**
+ * Shows the main job on this machine, on backups that released tools wrote, through the real
+ * command line. Needs Node and npm only.
+ *
+ *     npm run demo
+ *
+ * Each step checks what it shows: the exit code is 1 when anything is not as promised.
+ */
+import { duration } from '../../functions/cli/terminal.ts';
+import { openStage, type Stage } from './stage.ts';
+import {
+  showKill,
+  showPlan,
+  showRepetition,
+  showReplication,
+  showResumption,
+  showReturn,
+} from './steps.ts';
+import { bad, good, line, NotAsPromised, opening, summary } from './story.ts';
+
+// A proxy of the surroundings cannot reach servers of this machine.
+process.env['NO_PROXY'] = '127.0.0.1';
+
+let stage: Stage | undefined;
+let interrupted = false;
+
+/** Ends the demo with nothing left behind; a second signal does not hurry it. */
+async function stop(): Promise<void> {
+  if (interrupted) return;
+  interrupted = true;
+  line('\nStopping');
+  // While the servers still start, `main` sees to it.
+  if (stage === undefined) return;
+  await stage.close();
+  process.exit(130);
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+
+async function main(): Promise<number> {
+  const started = performance.now();
+  try {
+    stage = await openStage();
+    if (interrupted) return 130;
+    await tell(stage);
+    good(`All as promised, in ${duration(performance.now() - started)}`);
+    return 0;
+  } catch (error) {
+    if (interrupted) return 130;
+    const said = error instanceof NotAsPromised ? error.message : (error as Error).stack;
+    bad(`${said ?? error}`);
+    return 1;
+  } finally {
+    await stage?.close();
+  }
+}
+
+async function tell(on: Stage): Promise<void> {
+  const tools = Object.entries(on.fixture.meta.tools).map(
+    ([name, version]) => `${name} ${version}`,
+  );
+  opening(
+    [
+      'Two clouds on this machine: an S3 server with the backups of a cluster, and Azurite,',
+      `Microsoft's emulator of Blob storage. The backups were written by ${tools.join(' and ')};`,
+      'the commands are those you would type ("npm run drydock --" in a clone).',
+    ].join('\n'),
+  );
+  const { result: planned, plan } = await showPlan(on);
+  const { result: copied, replica } = await showReplication(on, plan);
+  const repeated = await showRepetition(on, replica);
+  const { result: killed, half } = await showKill(on, replica);
+  const resumed = await showResumption(on, replica, half);
+  const returned = await showReturn(on, plan);
+  summary([planned, copied, repeated, killed, resumed, returned]);
+  line();
+}
+
+process.exitCode = await main();
