@@ -35,7 +35,7 @@ export type LambdaOutcome =
 
 export interface Lambda {
   /** Invokes once, in the process of the call before unless that one ended. */
-  invoke(event: unknown): Promise<LambdaOutcome>;
+  invoke(event: unknown, timeoutMs?: number): Promise<LambdaOutcome>;
   /** Everything that the function wrote, in order. */
   logs(): string;
   close(): Promise<void>;
@@ -43,6 +43,7 @@ export interface Lambda {
 
 interface Invocation {
   readonly id: string;
+  readonly timeoutMs: number;
   readonly event: string;
   readonly settle: (outcome: LambdaOutcome) => void;
 }
@@ -62,7 +63,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     waiting.writeHead(200, {
       'content-type': 'application/json',
       'lambda-runtime-aws-request-id': current.id,
-      'lambda-runtime-deadline-ms': String(Date.now() + options.timeoutMs),
+      'lambda-runtime-deadline-ms': String(Date.now() + current.timeoutMs),
       'lambda-runtime-invoked-function-arn': FUNCTION_ARN,
       'lambda-runtime-trace-id': 'Root=1-00000000-000000000000000000000000;Sampled=0',
     });
@@ -120,16 +121,16 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
   };
 
   return {
-    invoke: async (event) => {
+    invoke: async (event, timeoutMs = options.timeoutMs) => {
       if (current !== undefined) throw new Error('one invocation at a time');
       if (child === undefined) start();
       const outcome = await new Promise<LambdaOutcome>((resolve) => {
-        const timer = setTimeout(() => resolve({ kind: 'timeout' }), options.timeoutMs);
+        const timer = setTimeout(() => resolve({ kind: 'timeout' }), timeoutMs);
         const settle = (settled: LambdaOutcome): void => {
           clearTimeout(timer);
           resolve(settled);
         };
-        current = { id: randomUUID(), event: JSON.stringify(event), settle };
+        current = { id: randomUUID(), timeoutMs, event: JSON.stringify(event), settle };
         meet();
       });
       current = undefined;
