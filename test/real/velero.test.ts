@@ -50,6 +50,7 @@ describeTier('velero', 'a Velero server that reads a replica', () => {
     folder = await mkdtemp(join(tmpdir(), 'drydock-velero-'));
     source = await startS3Server(BUCKET_KEYS);
     source.createBucket('production');
+    source.createBucket('state');
     await fixtureOnServer(fixture, source, 'production');
     replica = await Bucket.start(join(folder, 'replica'), 'replica');
     replicated = await replicate(folder, source.endpoint, `http://${replica.endpoint}`);
@@ -159,9 +160,10 @@ function storageClassMapping(): object[] {
 }
 
 function replicate(folder: string, from: string, to: string): Promise<Ended> {
-  const place = (bucket: string, endpoint: string) =>
-    `s3://${bucket}/prod?region=us-east-1&endpoint=${encodeURIComponent(endpoint)}`;
-  const args = ['replicate', place('production', from), place('replica', to), '--output', 'json'];
+  const place = (path: string, endpoint: string) =>
+    `s3://${path}?region=us-east-1&endpoint=${encodeURIComponent(endpoint)}`;
+  const args = ['replicate', place('production/prod', from), place('replica/prod', to)];
+  args.push('--state', place('state/drydock', from), '--output', 'json');
   const env = {
     AWS_ACCESS_KEY_ID: BUCKET_KEYS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: BUCKET_KEYS.secretAccessKey,
