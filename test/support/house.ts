@@ -184,8 +184,9 @@ export function leftovers(files: readonly SourceFile[]): Breach[] {
 }
 
 const isFixture = (path: string): boolean => path.startsWith('test/fixtures/') && !isCode(path);
+/** Absolute paths only: a prefix in a bucket may be named like a folder of a machine. */
 const HOME_PATHS = new RegExp(
-  either(['/ho', 'me/[a-z]'], ['/ro', 'ot/'], ['/Us', 'ers/'], ['/wo', 'rk/']),
+  `(?<![\\w.-])(${either(['/ho', 'me/[a-z]'], ['/ro', 'ot/'], ['/Us', 'ers/'], ['/wo', 'rk/'])})`,
 );
 
 /** `places` are facts of the machine at hand: its home, its registries' hosts. */
