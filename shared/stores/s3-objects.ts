@@ -76,14 +76,18 @@ export interface S3Checksums {
  */
 export function vouchedChecksums(output: S3Checksums): Checksums | undefined {
   const full = output.ChecksumType !== 'COMPOSITE';
-  const hex = (value: string | undefined): string | undefined =>
-    full && value !== undefined && !value.includes('-') ? hexOf(value) : undefined;
+  // Some servers call a composite checksum, or that of one part, by the name of a full one.
+  const hex = (value: string | undefined, sizeBytes: number): string | undefined => {
+    const digits = full && !value?.includes('-') ? hexOf(value ?? '') : '';
+    return digits.length === sizeBytes * 2 ? digits : undefined;
+  };
   const etag = unquoted(output.ETag ?? '');
   const plain =
     output.SSECustomerAlgorithm === undefined &&
     (output.ServerSideEncryption === undefined || output.ServerSideEncryption === 'AES256');
-  const [crc64nvme, crc32] = [hex(output.ChecksumCRC64NVME), hex(output.ChecksumCRC32)];
-  const sha256 = hex(output.ChecksumSHA256);
+  const crc64nvme = hex(output.ChecksumCRC64NVME, 8);
+  const crc32 = hex(output.ChecksumCRC32, 4);
+  const sha256 = hex(output.ChecksumSHA256, 32);
   const checksums: Checksums = {
     ...(plain && /^[0-9a-f]{32}$/.test(etag) && { md5: etag }),
     ...(crc64nvme !== undefined && { crc64nvme }),
