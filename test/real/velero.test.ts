@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { drydock, type Ended } from '../cli/drydock.ts';
 import { BUCKET_KEYS, Bucket } from '../fixtures/bucket.ts';
 import { describeTree, type RestoredEntry } from '../fixtures/kopia-answers.ts';
+import { type Azurite, startAzurite } from '../support/azurite.ts';
 import { fixtureOnServer } from '../support/fixture-stores.ts';
 import { loadFixture } from '../support/fixtures.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/server.ts';
@@ -41,7 +42,8 @@ describeTier('velero', 'a Velero server that reads a replica', () => {
   let source: S3Server;
   let replica: Bucket;
   let plane: ControlPlane;
-  let replicated: Ended;
+  let azurite: Azurite;
+  let runs: Ended[];
   const loops: Loop[] = [];
   const volumes = (namespace: string) => join(folder, 'volumes', namespace);
 
@@ -53,7 +55,9 @@ describeTier('velero', 'a Velero server that reads a replica', () => {
     source.createBucket('state');
     await fixtureOnServer(fixture, source, 'production');
     replica = await Bucket.start(join(folder, 'replica'), 'replica');
-    replicated = await replicate(folder, source.endpoint, `http://${replica.endpoint}`);
+    azurite = await startAzurite();
+    await azurite.container('copy').create();
+    runs = await replicateTwice(folder, source, azurite, replica);
     plane = await startControlPlane({ programs: controlPlanePrograms() });
     loops.push(...(await startDrillCluster(plane, replica, folder, volumes)));
   });
@@ -62,12 +66,14 @@ describeTier('velero', 'a Velero server that reads a replica', () => {
     await stopAll(loops);
     await plane?.stop();
     await replica?.stop();
+    await azurite?.close();
     await source?.close();
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('has one, copied from S3', () => {
-    expect(replicated, replicated.stdout + replicated.stderr).toMatchObject({ code: 0 });
+  test('has one, copied from S3 to Azure Blob and from there to another S3', () => {
+    for (const run of runs) expect(run, run.stdout + run.stderr).toMatchObject({ code: 0 });
+    expect(runs).toHaveLength(2);
   });
 
   test('takes over every finished backup with the status that it had', async () => {
@@ -159,16 +165,27 @@ function storageClassMapping(): object[] {
   ];
 }
 
-function replicate(folder: string, from: string, to: string): Promise<Ended> {
-  const place = (path: string, endpoint: string) =>
+/** Away and back: what Velero reads in the end is the replica of a replica. */
+async function replicateTwice(
+  folder: string,
+  source: S3Server,
+  azurite: Azurite,
+  replica: Bucket,
+): Promise<Ended[]> {
+  const s3 = (path: string, endpoint: string) =>
     `s3://${path}?region=us-east-1&endpoint=${encodeURIComponent(endpoint)}`;
-  const args = ['replicate', place('production/prod', from), place('replica/prod', to)];
-  args.push('--state', place('state/drydock', from), '--output', 'json');
+  const from = s3('production/prod', source.endpoint);
+  const away = `azblob://${azurite.account}/copy/prod?endpoint=${encodeURIComponent(azurite.endpoint)}`;
+  const home = s3('replica/prod', `http://${replica.endpoint}`);
+  const options = ['--state', s3('state/drydock', source.endpoint), '--output', 'json'];
   const env = {
     AWS_ACCESS_KEY_ID: BUCKET_KEYS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: BUCKET_KEYS.secretAccessKey,
+    AZURE_STORAGE_KEY: azurite.accountKey,
   };
-  return drydock(args, { cwd: folder, env });
+  const first = await drydock(['replicate', from, away, ...options], { cwd: folder, env });
+  const second = await drydock(['replicate', away, home, ...options], { cwd: folder, env });
+  return [first, second];
 }
 
 async function waitForBackups(plane: ControlPlane, count: number): Promise<string[]> {
