@@ -29,6 +29,8 @@ interface Facts {
 const BY_NAME: Readonly<Record<string, StoreErrorCode>> = {
   NoSuchBucket: 'bucket_not_found',
   NoSuchKey: 'not_found',
+  // What the SDK calls a 404 without a body, which is how HEAD answers.
+  NotFound: 'not_found',
   // Somebody, or a lifecycle rule, removed the unfinished upload: a new one may succeed.
   NoSuchUpload: 'unreachable',
   InvalidObjectState: 'archived',
@@ -61,15 +63,17 @@ const BY_NAME: Readonly<Record<string, StoreErrorCode>> = {
   RequestExpired: 'denied',
   CredentialsProviderError: 'denied',
   TokenProviderError: 'denied',
+  // versitygw answers an unknown access key by 404 and this code.
+  XAdminUserNotFound: 'denied',
   NotImplemented: 'unsupported',
   MethodNotAllowed: 'unsupported',
   ObjectLocked: 'locked',
 };
 
+/** No 404 here: without a code that says so, nothing is proven absent. */
 const BY_STATUS: Readonly<Record<number, StoreErrorCode>> = {
   401: 'denied',
   403: 'denied',
-  404: 'not_found',
   405: 'unsupported',
   408: 'unreachable',
   409: 'changed',

@@ -121,7 +121,7 @@ describe('bodies', () => {
     const bytes = randomBytes(100_000);
     for (const algorithm of ['CRC32', 'CRC32C', 'SHA1', 'SHA256', 'CRC64NVME'] as const) {
       const name = `Checksum${algorithm}` as const;
-      for (const body of [bytes, Readable.from([bytes.subarray(0, 7), bytes.subarray(7)])]) {
+      for (const body of [bytes, Readable.from([bytes.subarray(0, 8192), bytes.subarray(8192)])]) {
         const sent = await put(algorithm, body, {
           ChecksumAlgorithm: algorithm,
           ContentLength: bytes.length,
@@ -166,6 +166,16 @@ describe('bodies', () => {
     const call = altering.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }));
     expect(await refusal(call)).toBe('400 XAmzContentSHA256Mismatch');
     expect(await keys()).toEqual([]);
+  });
+
+  test('refuses chunks that are too small, as S3 does', async () => {
+    // The SDK says so only to who listens, and would print it otherwise.
+    const quiet = connect({ logger: { debug() {}, info() {}, warn() {}, error() {} } });
+    const Body = Readable.from([Buffer.from('hel'), Buffer.from('lo')]);
+    const input = { Bucket, Key: 'k', Body, ContentLength: 5 };
+    expect(await refusal(quiet.send(new PutObjectCommand(input)))).toBe(
+      '403 InvalidChunkSizeError',
+    );
   });
 
   test('takes large bodies, asking for them by 100 Continue only when it wants them', async () => {
@@ -338,7 +348,7 @@ describe('multipart uploads', () => {
     expect(await refusal(begun.complete({ IfNoneMatch: '*' }))).toBe('412 PreconditionFailed');
     expect((await get('k')).toString()).toBe('taken');
     await begun.complete();
-    expect(await refusal(begun.complete())).toBe('404 NoSuchUpload');
+    expect((await begun.complete()).ETag).toMatch(/-2"$/);
     const small = await upload('small', [100, 3], { ChecksumAlgorithm: 'CRC64NVME' });
     expect(await refusal(small.complete())).toBe('400 EntityTooSmall');
   });

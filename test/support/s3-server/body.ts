@@ -11,6 +11,8 @@ export interface Body {
 
 /** S3 takes no more in one request; far below is what a test server should hold. */
 const BODY_SIZE_BYTES_MAX = 512 * 1024 * 1024;
+/** Of every chunk but the last, which is what catches a client that streams byte by byte. */
+const CHUNK_SIZE_BYTES_MIN = 8 * 1024;
 
 /** The whole body of a request, checked against its length and the hash that was signed. */
 export async function readBody(
@@ -64,6 +66,10 @@ function decodeChunks(raw: Buffer, request: S3Request, auth: Authentication): Bo
     if (signed) chain = verifyChunk(auth, chain, piece, match[2]);
     at = next + piece.length;
     if (piece.length === 0) break;
+    const before = pieces.at(-1);
+    if (before !== undefined && before.length < CHUNK_SIZE_BYTES_MIN) {
+      throw s3Error('InvalidChunkSizeError');
+    }
     pieces.push(piece);
     if (raw.subarray(at, at + 2).toString() !== '\r\n') throw s3Error('IncompleteBody');
     at += 2;

@@ -99,6 +99,8 @@ export async function uploadPart(call: Call): Promise<Reply> {
 
 export async function completeUpload(call: Call): Promise<Reply> {
   const { request, bucket } = call;
+  const already = bucket().completed.get(request.param('uploadId') ?? '');
+  if (already !== undefined) return xmlReply(already);
   const upload = bucket().upload(request.param('uploadId'), request.key);
   const conditions = conditionsOf(request);
   bucket().checkWrite(request.key, conditions);
@@ -123,15 +125,15 @@ export async function completeUpload(call: Call): Promise<Reply> {
   bucket().put(object, conditions);
   bucket().uploads.delete(upload.id);
   call.changed({ key: object.key, object, reason: 'CompleteMultipartUpload' });
-  return xmlReply(
-    xmlDocument('CompleteMultipartUploadResult', {
-      Location: `/${bucket().name}/${object.key}`,
-      Bucket: bucket().name,
-      Key: object.key,
-      ETag: `"${etag}"`,
-      ...checksumElements(checksum),
-    }),
-  );
+  const answer = xmlDocument('CompleteMultipartUploadResult', {
+    Location: `/${bucket().name}/${object.key}`,
+    Bucket: bucket().name,
+    Key: object.key,
+    ETag: `"${etag}"`,
+    ...checksumElements(checksum),
+  });
+  bucket().completed.set(upload.id, answer);
+  return xmlReply(answer);
 }
 
 function chosenParts(upload: Upload, xml: string): StoredPart[] {

@@ -55,6 +55,8 @@ export class Bucket {
   readonly name: string;
   readonly created: Date;
   readonly uploads = new Map<string, Upload>();
+  /** Answers to completions, by upload: completing once more succeeds and changes nothing. */
+  readonly completed = new Map<string, string>();
   readonly #objects = new Map<string, StoredObject>();
   /** All keys, ascending by UTF-8 bytes. */
   readonly #keys: string[] = [];
