@@ -90,4 +90,15 @@ describe('documents', () => {
     expect(text('.ci/run')).toContain('npm ci && npm test');
     expect(text('README.md')).toContain('npm ci && npm test');
   });
+
+  test('the lock file holds every package that it names: npm ci refuses one that does not', () => {
+    const { packages } = JSON.parse(text('package-lock.json')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const held = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
+    const named = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+      Object.keys(optionalDependencies),
+    );
+    expect(named.filter((name) => !held.has(name))).toEqual([]);
+  });
 });
