@@ -68,17 +68,15 @@ export async function checkRoot(root: Root, verb: string): Promise<void> {
 
 /**
  * Throws `invalid` where a folder on the way from the root to `path` is a symbolic link, so that
- * no key leads out of the root. Folders that are absent lead nowhere.
+ * no key leads out of the root. Folders that are absent lead nowhere; those above them might.
  */
 export async function checkWay(root: Root, path: string, attempt: FileAttempt): Promise<void> {
-  const folder = dirname(path);
-  if (folder === root.path) return;
-  const absent = ['ENOENT', 'ENOTDIR'];
-  const [realRoot, realFolder] = await Promise.all([
-    unless(absent, () => realpath(root.path)),
-    unless(absent, () => realpath(folder)),
-  ]);
-  if (realRoot === undefined || realFolder === undefined) return;
-  const expected = join(realRoot, folder.slice(root.path.length));
-  if (realFolder !== expected) throw fileError('ELOOP', attempt);
+  const real = (folder: string) => unless(['ENOENT', 'ENOTDIR'], () => realpath(folder));
+  for (let folder = dirname(path); folder.length > root.path.length; folder = dirname(folder)) {
+    const realFolder = await real(folder);
+    if (realFolder === undefined) continue;
+    const expected = join((await real(root.path)) ?? '', folder.slice(root.path.length));
+    if (realFolder !== expected) throw fileError('ELOOP', attempt);
+    return;
+  }
 }
