@@ -272,6 +272,10 @@ class S3Bucket implements ObjectStore {
         ...(token !== undefined && { ContinuationToken: token }),
       });
       const page = await this.#sent(attempt, (how) => this.#client.send(command, how));
+      if (page.IsTruncated === undefined) {
+        const message = `Cannot list "${attempt.url}": the answer is no listing of an object store`;
+        throw new StoreError('unsupported', message);
+      }
       yield page;
       if (!page.IsTruncated) return;
       if (page.NextContinuationToken === undefined || page.NextContinuationToken === token) {

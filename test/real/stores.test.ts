@@ -1,4 +1,5 @@
 import { ListMultipartUploadsCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { describe, expect, test } from 'vitest';
 import { S3_CLIENT_SETTINGS, s3Store } from '../../shared/stores/s3.ts';
 import type { S3ChecksumMode } from '../../shared/stores/s3-upload.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
@@ -89,3 +90,21 @@ objectStoreContract('s3 (moto)', () => subject(startMoto, 'crc64nvme'), [
 objectStoreContract('s3 without checksums (moto)', () => subject(startMoto, 'none'), [
   NO_SIGNATURES,
 ]);
+
+describe('versitygw', () => {
+  test('answers an unknown access key by 404, which still proves nothing absent', async () => {
+    const service = await startVersitygw();
+    try {
+      await service.createBucket(bucket);
+      const { endpoint, region } = service;
+      const credentials = { ...service.credentials, accessKeyId: 'nobody' };
+      const fixed = { ...S3_CLIENT_SETTINGS, endpoint, region, credentials, forcePathStyle: true };
+      const store = s3Store({ client: new S3Client(fixed), bucket });
+      await expect(store.stat('key')).rejects.toMatchObject({ code: 'bucket_not_found' });
+      await expect(store.read('key')).rejects.toMatchObject({ code: 'denied' });
+      await expect(Array.fromAsync(store.list(''))).rejects.toMatchObject({ code: 'denied' });
+    } finally {
+      await service.stop();
+    }
+  });
+});
