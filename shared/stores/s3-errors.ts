@@ -143,6 +143,8 @@ function codeOf(facts: Facts, attempt: S3Attempt): StoreErrorCode {
   if (name === 'InvalidAccessKeyId') return 'denied';
   if (TLS_CODES.test(facts.systemCode)) return 'tls_failed';
   if (status === undefined || facts.systemCode !== '') return 'unreachable';
+  // HEAD tells neither an expired token nor another region by a code.
+  if (status === 400 && attempt.verb === 'look at') return 'denied';
   // What cannot be parsed as S3's answer was not said by S3: a proxy, or another service.
   if (status < 300) return 'unreachable';
   return BY_STATUS[status] ?? (status >= 500 ? 'unreachable' : 'invalid');
@@ -152,6 +154,9 @@ function hintOf(code: StoreErrorCode, facts: Facts, attempt: S3Attempt): string 
   if (facts.region !== undefined) return `Add region=${facts.region} to the location`;
   if (facts.name === 'CredentialsProviderError') {
     return 'Give this process AWS credentials: a role, a profile, or AWS_ACCESS_KEY_ID';
+  }
+  if (code === 'denied' && attempt.verb === 'look at' && facts.status === 400) {
+    return "Check that the credentials have not expired and that the region is the bucket's own";
   }
   if (code === 'denied' && attempt.verb === 'look at') {
     return 'Grant s3:GetObject and s3:ListBucket: without the latter S3 denies absent objects too';

@@ -183,6 +183,7 @@ describe('failures are told apart', () => {
 
   test('HEAD has no body, so that its status alone decides, and 403 is never absent', async () => {
     for (const [status, expected] of [
+      [400, 'denied'],
       [403, 'denied'],
       [503, 'throttled'],
       [500, 'unreachable'],
