@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import type { Config, Place, Route } from '../shared/config/config.ts';
 import { didYouMean } from '../shared/config/nearest.ts';
 import { checkApart, checkState } from '../shared/config/overlap.ts';
@@ -8,7 +10,9 @@ import { type Progress, silentProgress } from '../shared/model/progress.ts';
 import type { Report } from '../shared/model/report.ts';
 import { REPLICATE_DEFAULTS } from '../shared/replicate/job.ts';
 import { replicate } from '../shared/replicate/replicate.ts';
+import { memoryStore } from '../shared/stores/memory.ts';
 import { readOnly } from '../shared/stores/read-only.ts';
+import type { ObjectStore } from '../shared/stores/store.ts';
 import { jsonLogger } from '../shared/telemetry/logger.ts';
 import { publishReport } from './clients/events.ts';
 import { configFrom } from './config-source.ts';
@@ -50,7 +54,7 @@ export async function runReplicate(
     {
       source: readOnly(await openStore(source, context)),
       target: await openStore(target, context),
-      state: await openStore(state, context),
+      state: await openState(run, context),
       clock: context.clock,
       log: context.log,
       progress: context.progress,
@@ -75,6 +79,19 @@ export async function runReplicate(
     await publishReport(report, context.events, context.log);
   }
   return report;
+}
+
+/**
+ * The state's store. Nobody made the folder that serves where no state is named, so that it is made
+ * here; a plan must leave nothing behind and does with memory until a first run has made it.
+ */
+async function openState(run: ReplicateRun, context: RunContext): Promise<ObjectStore> {
+  const { location } = run.state;
+  if (run.stateIsLocal && location.kind === 'file') {
+    if (run.dryRun && !existsSync(location.path)) return memoryStore('state', context.clock);
+    await mkdir(location.path, { recursive: true, mode: 0o700 });
+  }
+  return openStore(run.state, context);
 }
 
 /** A route of the configuration as a run. Without `state:` there must be a folder to fall back on. */

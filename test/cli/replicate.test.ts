@@ -56,6 +56,9 @@ describe('drydock replicate', () => {
     await azurite.container('copy').create();
     const cwd = await folder();
     const args = ['replicate', at('origin/prod'), blob('copy/replica')];
+    const plan = await drydock([...args, '--dry-run'], { cwd, env });
+    expect({ code: plan.code, stderr: plan.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await readdir(cwd)).toEqual([]);
     const first = await drydock(args, { cwd, env });
     expect(first.stderr).toBe('');
     expect(first.code).toBe(0);
@@ -67,6 +70,22 @@ describe('drydock replicate', () => {
     const second = await drydock(args, { cwd, env });
     expect(second.code).toBe(0);
     expect(second.stdout).toMatch(/\nNothing to do \(.*\n$/);
+  });
+
+  test('copies from S3 to Azure Blob and back', async () => {
+    const { bucket, url, state } = replica();
+    await azurite.container(bucket).create();
+    const away = ['replicate', at('origin/prod'), blob(`${bucket}/away`), '--state', state];
+    const home = ['replicate', blob(`${bucket}/away`), url, '--state', state];
+    for (const args of [away, home]) {
+      const { code, stdout, stderr } = await drydock(args, { env });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/\nDone in .*: \d+ objects/);
+    }
+    const originals = new Map(s3.objects('origin').map((object) => [object.key, object.etag]));
+    for (const { key, etag } of s3.objects(bucket)) {
+      expect([key, etag]).toEqual([key, originals.get(`prod/${key}`)]);
+    }
   });
 
   test('--dry-run prints the plan and writes nothing anywhere', async () => {
