@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { translateBlobError } from './blob-errors.ts';
 import { objectInfo, quoted, sourceMetadata } from './blob-objects.ts';
@@ -28,20 +29,25 @@ export interface BlobTarget {
 /** Blob storage takes no more blocks in one blob. */
 const BLOCKS_MAX = 50_000;
 
+/** A stream that breaks is begun again: this is what it costs at most. Kopia's packs are smaller. */
+const STREAM_SIZE_BYTES_MAX = 64 * 1024 * 1024;
+
 /** What both ways of writing are answered by. */
 interface Answer {
   readonly etag?: string;
   readonly lastModified?: Date;
 }
 
-/** Writes an object by one request, or above 8 MiB by blocks that one request makes visible. */
+/**
+ * Writes an object by one request, or above 8 MiB by blocks that one request makes visible; up to
+ * 64 MiB again by one, as a stream, where its MD5 is known beforehand.
+ */
 export async function writeBlob(
   target: BlobTarget,
   body: ReplayableBody,
   options: WriteOptions,
 ): Promise<ObjectInfo> {
-  const small = options.sizeBytes <= PART_SIZE_BYTES;
-  const { answer, md5 } = await (small ? putBlob : putBlocks)(target, body, options);
+  const { answer, md5 } = await wayFor(options)(target, body, options);
   const { etag, lastModified } = answer;
   const metadata = sourceMetadata(options.source);
   return objectInfo(
@@ -50,6 +56,13 @@ export async function writeBlob(
     { etag, lastModified, metadata, md5 },
     options.sizeBytes,
   );
+}
+
+function wayFor({ sizeBytes, expect, condition }: WriteOptions): typeof putBlob {
+  if (sizeBytes <= PART_SIZE_BYTES) return putBlob;
+  // Who may be refused is not sent a stream that nobody reads to its end.
+  const streams = expect?.md5 !== undefined && condition === undefined;
+  return streams && sizeBytes <= STREAM_SIZE_BYTES_MAX ? putStream : putBlocks;
 }
 
 interface Written {
@@ -77,6 +90,41 @@ async function putBlob(
     }),
   );
   return { answer, md5 };
+}
+
+/**
+ * Sends the bytes on as they come. The service compares them with the MD5 that the source vouched
+ * for before they become visible, so that none has to be computed here.
+ */
+async function putStream(
+  target: BlobTarget,
+  body: ReplayableBody,
+  options: WriteOptions,
+): Promise<Written> {
+  const { sizeBytes, signal, expect } = options;
+  const md5 = bytesOf(expect?.md5);
+  const stop = new AbortController();
+  const abortSignal = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+  const checkedBody = withLastHeld(checked(target.url, body(), options));
+  const bytes = Readable.from(checkedBody, { objectMode: false });
+  // The SDK does not notice when the stream breaks that it is given.
+  bytes.once('error', (error) => stop.abort(error));
+  try {
+    const answer = await sending(target, options, () =>
+      target.client.upload(() => bytes, sizeBytes, {
+        abortSignal,
+        transactionalContentMD5: md5,
+        metadata: sourceMetadata(options.source),
+      }),
+    );
+    return { answer, md5 };
+  } catch (error) {
+    throw bytes.errored ?? error;
+  } finally {
+    // An answer that came early leaves a connection in the middle of a request.
+    if (!bytes.readableEnded) stop.abort();
+    bytes.destroy();
+  }
 }
 
 /**
@@ -159,6 +207,16 @@ async function* checked(
     signal?.throwIfAborted();
     yield chunk;
   }
+}
+
+/** Gives the last piece away only when nothing came behind it that is wrong. */
+async function* withLastHeld(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array | undefined;
+  for await (const chunk of body) {
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (held !== undefined) yield held;
 }
 
 async function sending<T>(

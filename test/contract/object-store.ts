@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contentCases } from './content-cases.ts';
 import { faultCases } from './fault-cases.ts';
 import { type ContractException, type ContractSubject, contractKit } from './kit.ts';
+import { knownMd5Cases } from './known-md5-cases.ts';
 import { orderCases } from './order-cases.ts';
 
 export type { ContractException, ContractSubject } from './kit.ts';
@@ -27,6 +28,7 @@ export function objectStoreContract(
     contentCases(kit);
     orderCases(kit);
     faultCases(kit);
+    knownMd5Cases(kit);
 
     test('every exception names a case of the suite', () => {
       expect(kit.unknownExceptions()).toEqual([]);
