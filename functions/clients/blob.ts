@@ -14,7 +14,7 @@ export async function containerClient(
   sources: SecretSources,
 ): Promise<ContainerClient> {
   const { ContainerClient, StorageSharedKeyCredential } = await import('@azure/storage-blob');
-  const { BLOB_CLIENT_SETTINGS } = await import('../../shared/stores/blob.ts');
+  const { blobClientSettings } = await import('../../shared/stores/blob-client.ts');
   const endpoint = location.endpoint ?? `https://${location.account}.blob.core.windows.net`;
   const url = `${endpoint}/${location.container}`;
   const key = await accountKey(location, access, sources);
@@ -22,7 +22,7 @@ export async function containerClient(
     key === undefined
       ? await entraCredential(access.entra, sources.env)
       : new StorageSharedKeyCredential(location.account, key);
-  return new ContainerClient(url, credential, BLOB_CLIENT_SETTINGS);
+  return new ContainerClient(url, credential, blobClientSettings(endpoint));
 }
 
 /**

@@ -3,7 +3,6 @@ import type {
   BlobDownloadResponseParsed,
   BlobItem,
   ContainerClient,
-  StoragePipelineOptions,
 } from '@azure/storage-blob';
 import { type BlobAttempt, translateBlobError } from './blob-errors.ts';
 import { type BlobFacts, objectInfo, quoted } from './blob-objects.ts';
@@ -26,16 +25,11 @@ import type {
 import { isStoreError, StoreError } from './store-error.ts';
 
 export interface BlobStoreOptions {
-  /** Of any endpoint and credential, built with `BLOB_CLIENT_SETTINGS`. */
+  /** Of any endpoint and credential, built with `blobClientSettings`. */
   readonly container: ContainerClient;
   /** For messages; the client knows it where the endpoint's name or path holds it. */
   readonly account?: string;
 }
-
-/** What the store expects of its client: it is asked once, `retrying` repeats. */
-export const BLOB_CLIENT_SETTINGS = {
-  retryOptions: { maxTries: 1 },
-} as const satisfies StoragePipelineOptions;
 
 export const BLOB_CAPABILITIES: StoreCapabilities = {
   conditionalWrite: true,
@@ -189,8 +183,10 @@ class BlobContainer implements ObjectStore {
   /** Throws `invalid` for a key that would not be the name of this very blob in a URL. */
   #client(key: string): BlobClient {
     checkKey(this.url, key);
-    if (!key.isWellFormed() || key.split('/').some((part) => part === '.' || part === '..')) {
-      const message = `Cannot use "${this.#shown(key)}": a URL cannot hold such a segment`;
+    const lost = !key.isWellFormed() || key.split('/').some((part) => /^\.\.?$/.test(part));
+    // The service takes a backslash for a slash: the object would lie under another name.
+    if (lost || key.includes('\\')) {
+      const message = `Cannot use "${this.#shown(key)}": Blob storage would give it another name`;
       throw new StoreError('invalid', message);
     }
     return this.#container.getBlobClient(key);

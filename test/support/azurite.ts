@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { blobClientSettings } from '../../shared/stores/blob-client.ts';
 
 /** The account of every Azure emulator and its key, both published by Microsoft. */
 export const EMULATOR_ACCOUNT = 'devstoreaccount1';
@@ -66,7 +67,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
         new ContainerClient(
           `${other.endpoint ?? endpoint}/${name}`,
           new StorageSharedKeyCredential(EMULATOR_ACCOUNT, other.accountKey ?? EMULATOR_KEY),
-          { retryOptions: { maxTries: 1 } },
+          blobClientSettings(other.endpoint ?? endpoint),
         ),
       close,
     };
