@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DIST } from '../../infra/build/bundle.ts';
 import { type PackageSize, packageAws, ZIP_BYTES_MAX } from '../../infra/build/package.ts';
 import * as cfn from '../support/cloudformation.ts';
+import { startLambda } from '../support/lambda-runtime.ts';
+import { unzipped } from '../support/unzip.ts';
 
 /** The template and the zips that a deployment would upload. */
 let template: cfn.Template;
@@ -117,6 +119,24 @@ describe('each function', () => {
         new RegExp(`export\\s*\\{[^}]*\\b${name}\\b`),
       );
       expect(existsSync(join(DIST, '..', `${module}.mjs`))).toBe(true);
+    }
+  });
+
+  test('runs from what its zip unpacks to, and asks for its configuration', async () => {
+    for (const [, properties] of functions()) {
+      const handler = String(properties['Handler']);
+      const zip = zips.find((one) => one.zip.includes(`/${handler.split('/').at(-2)}.zip`));
+      const taskRoot = unzipped(zip?.zip ?? '');
+      const lambda = await startLambda({ taskRoot, handler, timeoutMs: 30_000, env: {} });
+      try {
+        expect(await lambda.invoke({})).toMatchObject({
+          kind: 'error',
+          error: { errorMessage: expect.stringContaining('DRYDOCK_CONFIG is not set') },
+        });
+      } finally {
+        await lambda.close();
+        rmSync(taskRoot, { recursive: true });
+      }
     }
   });
 

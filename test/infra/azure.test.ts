@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../../infra/build/bundle.ts';
 import { type PackageSize, packageAzure, ZIP_BYTES_MAX } from '../../infra/build/package.ts';
+import { startFunctionApp } from '../support/azure-functions-host.ts';
+import { unzipped } from '../support/unzip.ts';
 
 let size: PackageSize;
 let files: Record<string, string>;
@@ -27,6 +29,18 @@ describe('the zip of the function app', () => {
     const manifest = JSON.parse(files['package.json'] ?? '');
     expect(files[manifest.main]).toBeDefined();
     expect(Object.keys(manifest)).not.toContain('dependencies');
+  });
+
+  test('loads from what it unpacks to and registers its timer', async () => {
+    const folder = unzipped(size.zip);
+    const { main } = JSON.parse(files['package.json'] ?? '');
+    const app = await startFunctionApp(join(folder, main), {});
+    try {
+      expect(app.functions.map(({ name }) => name)).toEqual(['replicate']);
+    } finally {
+      await app.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('is the same, byte by byte, when nothing changed', () => {
