@@ -1,6 +1,6 @@
 import { systemClock } from '../system-clock.ts';
 import type { CliContext } from './context.ts';
-import { EXIT, Interrupted } from './outcome.ts';
+import { EXIT, errorText, Interrupted, toDrydockError } from './outcome.ts';
 import { run } from './program.ts';
 import { colorsOf } from './terminal.ts';
 
@@ -21,6 +21,13 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error;
   });
 }
+
+// Node would end with 1, which is the code of findings.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(errorText(toDrydockError(error), context.errorColors));
+  if (process.env['DRYDOCK_DEBUG']) process.stderr.write(`${error.stack}\n`);
+  process.exit(EXIT.operation);
+});
 
 const context: CliContext = {
   env: process.env,

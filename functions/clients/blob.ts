@@ -1,7 +1,8 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Access } from '../../shared/config/config.ts';
-import type { BlobLocation } from '../../shared/config/location.ts';
+import { type BlobLocation, locationName } from '../../shared/config/location.ts';
 import { resolveSecret, type SecretSources } from '../../shared/config/secret.ts';
+import { DrydockError } from '../../shared/model/errors.ts';
 import { entraCredential } from './identity.ts';
 
 /**
@@ -18,11 +19,20 @@ export async function containerClient(
   const endpoint = location.endpoint ?? `https://${location.account}.blob.core.windows.net`;
   const url = `${endpoint}/${location.container}`;
   const key = await accountKey(location, access, sources);
+  if (key === undefined && endpoint.startsWith('http:')) throw withoutKey(location);
   const credential =
     key === undefined
       ? await entraCredential(access.entra, sources.env)
       : new StorageSharedKeyCredential(location.account, key);
   return new ContainerClient(url, credential, blobClientSettings(endpoint));
+}
+
+function withoutKey(location: BlobLocation): DrydockError {
+  const name = locationName(location);
+  const message = `Cannot use "${name}" without a key: tokens are not sent over plain http`;
+  return new DrydockError('usage', 'CREDENTIALS_MISSING', message, {
+    hint: 'Set AZURE_STORAGE_KEY, or "accountKey" of the location; or use an https endpoint',
+  });
 }
 
 /**

@@ -73,6 +73,11 @@ describe('drydock', () => {
       'STATE_IN_ROOT',
       'another bucket',
     ],
+    [
+      ['replicate', 'azblob://acme/c01?endpoint=http://127.0.0.1:1', 'file:///nowhere/else'],
+      'CREDENTIALS_MISSING',
+      'Set AZURE_STORAGE_KEY',
+    ],
     [['replicate', 's3://acme', 's3://acme-dr', '--state', 'x'], 'LOCATION_INVALID', 's3://bucket'],
     [['replicate'], 'CONFIG_NOT_FOUND', 'drydock init'],
     [['config', 'validate', '-c', 'absent.yaml'], 'CONFIG_NOT_FOUND', 'drydock init'],
@@ -110,6 +115,15 @@ describe('drydock', () => {
     expect({ stdout, stderr }).toEqual({ stdout: '|0\n', stderr: '' });
   });
 
+  test('ends with 3, not with the code of findings, when something escapes it', async () => {
+    const throwing = 'setTimeout(()=>{throw new TypeError("escaped")})';
+    const { code, stderr } = await drydock(['config', 'schema'], {
+      nodeArgs: ['--import', `data:text/javascript,${encodeURIComponent(hook(throwing))}`],
+    });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^error UNEXPECTED: TypeError: escaped\nhint: This is a defect; .*\n$/);
+  });
+
   test('tells an old Node in one line what is needed, and ends with 2', async () => {
     const { node, nodeArgs } = oldNode();
     const { code, stdout, stderr } = await drydock(['--help'], { node, nodeArgs });
@@ -137,6 +151,11 @@ describe('the launcher', () => {
     }
   });
 });
+
+/** Runs `code` as soon as the command has installed its own last resort. */
+function hook(code: string): string {
+  return `process.on('newListener',(name)=>{if(name==='uncaughtException')${code}})`;
+}
 
 /** A real old Node where this machine has one, else this one under another version's name. */
 function oldNode(): { readonly node: string; readonly nodeArgs: readonly string[] } {
