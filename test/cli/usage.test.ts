@@ -116,7 +116,7 @@ describe('drydock', () => {
   });
 
   test('ends with 3, not with the code of findings, when something escapes it', async () => {
-    const throwing = 'setTimeout(()=>{throw new TypeError("escaped")})';
+    const throwing = 'queueMicrotask(()=>{throw new TypeError("escaped")})';
     const { code, stderr } = await drydock(['config', 'schema'], {
       nodeArgs: ['--import', `data:text/javascript,${encodeURIComponent(hook(throwing))}`],
     });
