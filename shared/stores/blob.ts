@@ -210,11 +210,22 @@ async function sending<T>(attempt: BlobAttempt, send: () => Promise<T>): Promise
   }
 }
 
-async function* inAttempt<T>(attempt: BlobAttempt, items: AsyncIterable<T>): AsyncGenerator<T> {
+/** What tells a page of a listing from any other answer, all of it optional for the SDK. */
+interface Page {
+  readonly containerName?: string;
+  readonly segment?: object;
+}
+
+async function* inAttempt<T extends Page>(
+  attempt: BlobAttempt,
+  pages: AsyncIterable<T>,
+): AsyncGenerator<T> {
   try {
     attempt.signal?.throwIfAborted();
-    for await (const item of items) {
-      yield item;
+    for await (const page of pages) {
+      // Whatever else is answered by 200, as by a login page between, the SDK takes for empty.
+      if (page.containerName === undefined || page.segment === undefined) throw notAPage(attempt);
+      yield page;
       attempt.signal?.throwIfAborted();
     }
   } catch (error) {
@@ -222,15 +233,21 @@ async function* inAttempt<T>(attempt: BlobAttempt, items: AsyncIterable<T>): Asy
   }
 }
 
+function notAPage({ verb, url }: BlobAttempt): StoreError {
+  const message = `Cannot ${verb} "${url}": the answer is no listing`;
+  const hint = 'Check that the endpoint is one of Blob storage, and what lies between';
+  return new StoreError('unreachable', message, { hint });
+}
+
 /**
  * The items of all pages, ascending by the UTF-8 bytes of their names, each once. Azurite orders
  * by UTF-16, which is another order above U+FFFF: a page is put right, but across pages a wrong
  * order cannot be, and would let whoever merges listings take objects for absent.
  */
-async function* ordered<Page, Item>(
+async function* ordered<Pages, Item>(
   attempt: BlobAttempt,
-  pages: AsyncIterable<Page>,
-  itemsOf: (page: Page) => readonly Item[],
+  pages: AsyncIterable<Pages>,
+  itemsOf: (page: Pages) => readonly Item[],
   nameOf: (item: Item) => string,
 ): AsyncGenerator<Item> {
   let last: string | undefined;

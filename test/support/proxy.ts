@@ -22,8 +22,11 @@ export interface ProxyAnswer {
   readonly body?: string;
 }
 
-/** `'reset'` breaks the connection; a number cuts the server's answer after so many body bytes. */
-export type ProxyDecision = ProxyAnswer | 'reset' | number | undefined;
+/**
+ * `'reset'` breaks the connection, `'silence'` never answers, a number cuts the server's answer
+ * after so many bytes of its body.
+ */
+export type ProxyDecision = ProxyAnswer | 'reset' | 'silence' | number | undefined;
 
 export interface ProxyOptions {
   /** Where what is not answered here goes: `http://127.0.0.1:<port>`. */
@@ -31,7 +34,7 @@ export interface ProxyOptions {
   readonly answer?: (request: ProxiedRequest) => ProxyDecision;
 }
 
-export interface Proxy {
+export interface RunningProxy {
   /** `http://127.0.0.1:<port>`, without a path. */
   readonly url: string;
   readonly seen: readonly ProxiedRequest[];
@@ -43,7 +46,7 @@ export interface Proxy {
  * document them. What it passes on it passes unchanged, the `Host` header included, so that a
  * signature made for the target holds when the client signs that host.
  */
-export async function startProxy({ target, answer }: ProxyOptions): Promise<Proxy> {
+export async function startProxy({ target, answer }: ProxyOptions): Promise<RunningProxy> {
   const seen: ProxiedRequest[] = [];
   const server = createServer((request, response) => {
     const { method = 'GET', url: path = '/', headers } = request;
@@ -51,6 +54,7 @@ export async function startProxy({ target, answer }: ProxyOptions): Promise<Prox
     seen.push(proxied);
     const decision = answer?.(proxied);
     if (decision === 'reset') request.socket.destroy();
+    else if (decision === 'silence') request.resume();
     else if (typeof decision === 'object') void reply(request, response, decision);
     else pass(new URL(target), request, response, decision);
   });
