@@ -6,6 +6,7 @@ const fixture = await loadFixture('velero/v1.18.2');
 
 /** Phases in the store; the scheduled ones have a time in their names. */
 const PHASES = {
+  'archive-native': 'Completed',
   'frequent (first)': 'Completed',
   'frequent (second)': 'Completed',
   'media-csi': 'Completed',
@@ -58,22 +59,50 @@ test('the scheduled backups hold CRDs and custom resources of several namespaces
   }
 });
 
-test('every volume that a scheduled backup names is a snapshot that kopia lists', async () => {
+test('every volume that a scheduled backup names is in a repository or in the cloud', async () => {
   for (const name of scheduled) {
     const volumes = await json<VolumeInfo[]>(`prod/backups/${name}/${name}-volumeinfo.json.gz`);
-    expect(volumes.map(({ pvcNamespace }) => pvcNamespace).sort()).toEqual(['billing', 'shop']);
-    for (const { pvcNamespace, pvbInfo } of volumes) {
-      expect(snapshotIds(pvcNamespace)).toContain(pvbInfo?.snapshotHandle);
+    const namespaces = volumes.map(({ pvcNamespace }) => pvcNamespace).sort();
+    expect(namespaces).toEqual(['archive', 'billing', 'shop']);
+    for (const { pvcNamespace, pvbInfo, nativeSnapshotInfo } of volumes) {
+      if (nativeSnapshotInfo) expect(cloudIds()).toContain(nativeSnapshotInfo.snapshotHandle);
+      else expect(snapshotIds(pvcNamespace)).toContain(pvbInfo?.snapshotHandle);
     }
   }
+});
+
+test('the volumes have two generations in the repositories of the scheduled backups', () => {
   expect(snapshotIds('shop')).toHaveLength(2);
   expect(snapshotIds('billing')).toHaveLength(2);
   expect(snapshotIds('media')).toHaveLength(1);
 });
 
+test('the native snapshots carry the tags that Velero gives', () => {
+  for (const { Tags } of cloudSnapshots()) {
+    expect(Tags.map(({ Key }) => Key)).toEqual(
+      expect.arrayContaining(['velero.io/backup', 'velero.io/pv', 'velero.io/storage-location']),
+    );
+  }
+  expect(cloudIds()).toHaveLength(3);
+});
+
+interface CloudSnapshot {
+  readonly SnapshotId: string;
+  readonly Tags: readonly { readonly Key: string; readonly Value: string }[];
+}
+
 interface VolumeInfo {
   readonly pvcNamespace: string;
   readonly pvbInfo?: { readonly snapshotHandle: string };
+  readonly nativeSnapshotInfo?: { readonly snapshotHandle: string };
+}
+
+function cloudSnapshots(): CloudSnapshot[] {
+  return fixture.answer('answers/cloud', 'snapshots') as CloudSnapshot[];
+}
+
+function cloudIds(): string[] {
+  return cloudSnapshots().map(({ SnapshotId }) => SnapshotId);
 }
 
 function snapshotIds(namespace: string): string[] {

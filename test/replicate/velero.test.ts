@@ -19,6 +19,7 @@ const put = (store: ObjectStore, key: string, bytes: Uint8Array | string) => {
 
 /** What the real server's API held, by name: the phase in the store may be behind it. */
 const FINISHED = [
+  'archive-native',
   'media-csi',
   'media-moved',
   'platform-manual',

@@ -44,6 +44,8 @@ export interface VeleroOptions {
   readonly programs: VeleroPrograms;
   readonly folder: string;
   readonly location: StorageLocation;
+  /** Further variables of the server's environment, which its plug-ins inherit. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const API = `/apis/velero.io/v1/namespaces/${VELERO_NAMESPACE}`;
@@ -76,23 +78,12 @@ export async function applyLocation(
   location: StorageLocation,
 ): Promise<KubeObject[]> {
   const secret = `credentials-${location.name}`;
-  const profile = [
-    '[default]',
-    `aws_access_key_id=${location.accessKeyId}`,
-    `aws_secret_access_key=${location.secretAccessKey}`,
-  ];
-  const metadata = (name: string) => ({ name, namespace: VELERO_NAMESPACE });
   return applyAll(plane.api, [
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: metadata(secret),
-      stringData: { cloud: `${profile.join('\n')}\n` },
-    },
+    credentialsSecret(secret, location),
     {
       apiVersion: 'velero.io/v1',
       kind: 'BackupStorageLocation',
-      metadata: metadata(location.name),
+      metadata: { name: location.name, namespace: VELERO_NAMESPACE },
       spec: {
         provider: 'velero.io/aws',
         default: location.name === 'default',
@@ -108,6 +99,24 @@ export async function applyLocation(
       },
     },
   ]);
+}
+
+/** Keys as Velero's AWS plug-in wants them: a credentials file under the key `cloud`. */
+export function credentialsSecret(
+  name: string,
+  keys: { readonly accessKeyId: string; readonly secretAccessKey: string },
+): object {
+  const lines = [
+    '[default]',
+    `aws_access_key_id=${keys.accessKeyId}`,
+    `aws_secret_access_key=${keys.secretAccessKey}`,
+  ];
+  const metadata = { name, namespace: VELERO_NAMESPACE };
+  return {
+    ...{ apiVersion: 'v1', kind: 'Secret' },
+    metadata,
+    stringData: { cloud: `${lines.join('\n')}\n` },
+  };
 }
 
 /** Restores look up the server's Deployment for its image; its pods are this process instead. */
@@ -154,7 +163,8 @@ export async function startVelero(
   await copyFile(options.programs.velero, program);
   await copyFile(options.programs.awsPlugin, `${folder}/plugins/velero-plugin-for-aws`);
   const [metrics = 0, profiler = 0] = await freePorts(2);
-  const env = { HOME: `${folder}/home`, TMPDIR: `${folder}/tmp`, PATH: '/usr/bin:/bin', TZ: 'UTC' };
+  const places = { HOME: `${folder}/home`, TMPDIR: `${folder}/tmp`, PATH: '/usr/bin:/bin' };
+  const env = { ...options.env, ...places, TZ: 'UTC' };
   const service = startService({
     name: 'velero',
     program,
