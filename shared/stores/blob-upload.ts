@@ -60,8 +60,10 @@ export async function writeBlob(
 
 function wayFor({ sizeBytes, expect, condition }: WriteOptions): typeof putBlob {
   if (sizeBytes <= PART_SIZE_BYTES) return putBlob;
-  // Who may be refused is not sent a stream that nobody reads to its end.
-  const streams = expect?.md5 !== undefined && condition === undefined;
+  // The service compares with MD5 alone; any further expectation has to be computed here. And who
+  // may be refused is not sent a stream that nobody reads to its end.
+  const isMd5Alone = Object.keys(expect ?? {}).join() === 'md5';
+  const streams = isMd5Alone && condition === undefined;
   return streams && sizeBytes <= STREAM_SIZE_BYTES_MAX ? putStream : putBlocks;
 }
 
