@@ -9,8 +9,11 @@ export const LAUNCHER = join(import.meta.dirname, '../../functions/cli/drydock.m
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
+  /** Without lines of progress: a slow machine sees some, a fast one none. */
   readonly stderr: string;
 }
+
+const PROGRESS = /^.+: \d+ of \d+ objects?(?:, .+ of .+)?\n/gm;
 
 export interface SpawnOptions {
   readonly cwd?: string;
@@ -45,7 +48,9 @@ export async function drydock(args: readonly string[], options: SpawnOptions = {
   options.onStart?.(child);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, ...output }));
+    child.on('close', (code) => {
+      resolve({ code, ...output, stderr: output.stderr.replace(PROGRESS, '') });
+    });
   });
 }
 
