@@ -1,4 +1,5 @@
 import { StoreError, type StoreErrorCode } from './store-error.ts';
+import { isTlsCode } from './transfer.ts';
 
 /** What was tried, for the message and for what a status means. */
 export interface BlobAttempt {
@@ -69,8 +70,6 @@ const BY_STATUS: Readonly<Record<number, StoreErrorCode>> = {
   503: 'throttled',
 };
 
-const TLS_CODES =
-  /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO$)/;
 /** Of `@azure/identity`: nobody who could sign was found, or Entra ID did not accept them. */
 const CREDENTIAL_NAMES =
   /^(CredentialUnavailableError|(Aggregate)?AuthenticationError|AuthenticationRequiredError)$/;
@@ -132,7 +131,7 @@ function codeOf({ name, code, status, detail }: Facts, attempt: BlobAttempt): St
   if (known !== undefined) return known;
   if (status === 412) return attempt.whenRefused ?? 'changed';
   if (CREDENTIAL_NAMES.test(name)) return 'denied';
-  if (TLS_CODES.test(code)) return 'tls_failed';
+  if (isTlsCode(code)) return 'tls_failed';
   // What cannot be parsed as the service's answer was not said by the service.
   if (status === undefined || status < 300) return 'unreachable';
   return BY_STATUS[status] ?? (status >= 500 ? 'unreachable' : 'invalid');

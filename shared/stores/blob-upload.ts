@@ -3,14 +3,7 @@ import { Readable } from 'node:stream';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { translateBlobError } from './blob-errors.ts';
 import { objectInfo, quoted, sourceMetadata } from './blob-objects.ts';
-import {
-  checksumNames,
-  collect,
-  compareChecksums,
-  createHasher,
-  exactly,
-  inParts,
-} from './checksum.ts';
+import { checksumNames, collect, compareChecksums, createHasher, inParts } from './checksum.ts';
 import {
   type Checksums,
   type ObjectInfo,
@@ -18,6 +11,7 @@ import {
   type ReplayableBody,
   type WriteOptions,
 } from './store.ts';
+import { checkedBody, partSize, refusalOf } from './transfer.ts';
 
 export interface BlobTarget {
   readonly client: BlockBlobClient;
@@ -27,7 +21,7 @@ export interface BlobTarget {
 }
 
 /** Blob storage takes no more blocks in one blob. */
-const BLOCKS_MAX = 50_000;
+export const BLOCKS_MAX = 50_000;
 
 /** A stream that breaks is begun again: this is what it costs at most. Kopia's packs are smaller. */
 const STREAM_SIZE_BYTES_MAX = 64 * 1024 * 1024;
@@ -78,7 +72,7 @@ async function putBlob(
   options: WriteOptions,
 ): Promise<Written> {
   const { expect = {}, signal: abortSignal } = options;
-  const bytes = await collect(checked(target.url, body(), options));
+  const bytes = await collect(checkedBody(target.url, body(), options));
   const computed = await digest(bytes, checksumNames(['md5'], expect));
   compareChecksums(target.url, expect, computed);
   const md5 = bytesOf(computed.md5);
@@ -107,8 +101,8 @@ async function putStream(
   const md5 = bytesOf(expect?.md5);
   const stop = new AbortController();
   const abortSignal = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-  const checkedBody = withLastHeld(checked(target.url, body(), options));
-  const bytes = Readable.from(checkedBody, { objectMode: false });
+  const pieces = withLastHeld(checkedBody(target.url, body(), options));
+  const bytes = Readable.from(pieces, { objectMode: false });
   // The SDK does not notice when the stream breaks that it is given.
   bytes.once('error', (error) => stop.abort(error));
   try {
@@ -144,7 +138,10 @@ async function putBlocks(
   const blockIds: string[] = [];
   const whole = await createHasher(checksumNames(['md5'], expect));
   try {
-    const blocks = inParts(checked(target.url, body(), options), blockSize(sizeBytes));
+    const blocks = inParts(
+      checkedBody(target.url, body(), options),
+      partSize(sizeBytes, BLOCKS_MAX),
+    );
     for await (const block of blocks) {
       whole.update(block);
       const blockId = blockIdOf(upload, blockIds.length);
@@ -192,25 +189,6 @@ function blockIdOf(upload: string, index: number): string {
   return Buffer.from(`${upload}${index.toString().padStart(12, '0')}`).toString('base64');
 }
 
-/** 8 MiB, or as much more, in whole MiB, as the limit on the number of blocks demands. */
-export function blockSize(sizeBytes: number): number {
-  const mebibyte = 1024 * 1024;
-  return Math.max(PART_SIZE_BYTES, Math.ceil(sizeBytes / BLOCKS_MAX / mebibyte) * mebibyte);
-}
-
-/** The body as it must be: of the announced length, and not read on once the call is cancelled. */
-async function* checked(
-  url: string,
-  body: AsyncIterable<Uint8Array>,
-  { sizeBytes, signal }: WriteOptions,
-): AsyncGenerator<Uint8Array> {
-  signal?.throwIfAborted();
-  for await (const chunk of exactly(url, body, sizeBytes)) {
-    signal?.throwIfAborted();
-    yield chunk;
-  }
-}
-
 /** Gives the last piece away only when nothing came behind it that is wrong. */
 async function* withLastHeld(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let held: Uint8Array | undefined;
@@ -226,7 +204,7 @@ async function sending<T>(
   { signal, condition }: WriteOptions,
   send: () => Promise<T>,
 ): Promise<T> {
-  const whenRefused = condition === 'absent' ? 'exists' : condition && 'changed';
+  const whenRefused = refusalOf(condition);
   try {
     signal?.throwIfAborted();
     return await send();

@@ -23,6 +23,7 @@ import type {
   WriteOptions,
 } from './store.ts';
 import { isStoreError, StoreError } from './store-error.ts';
+import { expectedSize, rangeError, received, wholeSize } from './transfer.ts';
 
 export interface BlobStoreOptions {
   /** Of any endpoint and credential, built with `blobClientSettings`. */
@@ -131,7 +132,7 @@ class BlobContainer implements ObjectStore {
     const { range, ifMatch, signal } = options;
     const attempt = { verb: 'read', url: this.#shown(key), signal };
     const client = this.#client(key);
-    if (range !== undefined && range.lengthBytes < 1) throw rangeError(attempt.url, options);
+    if (range !== undefined && range.lengthBytes < 1) throw rangeError(attempt.url, range);
     const answer = await sending(attempt, () =>
       client.download(range?.offsetBytes ?? 0, range?.lengthBytes, {
         ...abortable(options),
@@ -142,9 +143,15 @@ class BlobContainer implements ObjectStore {
     );
     const body = answer.readableStreamBody as ByteStream | undefined;
     try {
-      const info = objectInfo(attempt.url, key, downloadFacts(answer), wholeSize(answer));
-      const sizeBytes = expectedSize(attempt.url, answer, info, options);
-      return { info, body: received(body, sizeBytes, attempt) };
+      const info = objectInfo(
+        attempt.url,
+        key,
+        downloadFacts(answer),
+        wholeSize(answer.contentRange, answer.contentLength),
+      );
+      const sizeBytes = expectedSize(attempt.url, answer.contentLength, info, options);
+      const translate = (error: unknown): unknown => translateBlobError(error, attempt);
+      return { info, body: received(attempt.url, body, sizeBytes, signal, translate) };
     } catch (error) {
       body?.destroy();
       throw error;
@@ -288,53 +295,4 @@ function downloadFacts(answer: BlobDownloadResponseParsed): BlobFacts {
   return { etag, lastModified, metadata, md5 };
 }
 
-/** Of the whole object, also where the answer holds a range of it. */
-function wholeSize(answer: BlobDownloadResponseParsed): number | undefined {
-  const total = /\/(\d+)$/.exec(answer.contentRange ?? '')?.[1];
-  return total === undefined ? answer.contentLength : Number(total);
-}
-
-/** How many bytes must arrive. The service shortens a range beyond the end; we refuse it. */
-function expectedSize(
-  url: string,
-  answer: BlobDownloadResponseParsed,
-  info: ObjectInfo,
-  options: ReadOptions,
-): number {
-  const { range } = options;
-  if (range === undefined) return info.sizeBytes;
-  if (range.offsetBytes + range.lengthBytes > info.sizeBytes) throw rangeError(url, options);
-  if (answer.contentLength !== range.lengthBytes) {
-    const message = `Cannot read a range of "${url}": the store answers with all of it`;
-    throw new StoreError('unsupported', message);
-  }
-  return range.lengthBytes;
-}
-
-function rangeError(url: string, { range }: ReadOptions): StoreError {
-  const wanted = `${range?.lengthBytes} bytes at ${range?.offsetBytes}`;
-  return new StoreError('range', `Cannot read ${wanted} of "${url}": it is not that long`);
-}
-
 type ByteStream = AsyncIterable<Uint8Array> & { destroy(): void };
-
-/** The bytes as they arrive; a connection that ends early is a failure, never the end. */
-async function* received(
-  body: ByteStream | undefined,
-  sizeBytes: number,
-  attempt: BlobAttempt,
-): AsyncGenerator<Uint8Array> {
-  let seenBytes = 0;
-  try {
-    for await (const chunk of body ?? []) {
-      attempt.signal?.throwIfAborted();
-      seenBytes += chunk.byteLength;
-      yield chunk;
-    }
-  } catch (error) {
-    throw translateBlobError(error, attempt);
-  }
-  if (seenBytes === sizeBytes) return;
-  const message = `Cannot read "${attempt.url}": ${seenBytes} of ${sizeBytes} bytes arrived`;
-  throw new StoreError('unreachable', message);
-}

@@ -1,4 +1,5 @@
 import { StoreError, type StoreErrorCode } from './store-error.ts';
+import { isTlsCode } from './transfer.ts';
 
 /** What was tried, for the message and for what a status means. */
 export interface S3Attempt {
@@ -83,8 +84,6 @@ const BY_STATUS: Readonly<Record<number, StoreErrorCode>> = {
   503: 'throttled',
 };
 
-const TLS_CODES =
-  /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO$)/;
 /** S3 refuses the removal of a locked version by a plain 403 and says why only in words. */
 const LOCK_WORDS = /object.?lock|legal hold|retention|\bworm\b/i;
 
@@ -141,7 +140,7 @@ function codeOf(facts: Facts, attempt: S3Attempt): StoreErrorCode {
   if (known !== undefined) return known;
   if (name === 'AccessDenied' || name === 'SignatureDoesNotMatch') return 'denied';
   if (name === 'InvalidAccessKeyId') return 'denied';
-  if (TLS_CODES.test(facts.systemCode)) return 'tls_failed';
+  if (isTlsCode(facts.systemCode)) return 'tls_failed';
   if (status === undefined || facts.systemCode !== '') return 'unreachable';
   // HEAD tells neither an expired token nor another region by a code.
   if (status === 400 && attempt.verb === 'look at') return 'denied';

@@ -7,14 +7,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import {
-  checksumNames,
-  collect,
-  compareChecksums,
-  createHasher,
-  exactly,
-  inParts,
-} from './checksum.ts';
+import { checksumNames, collect, compareChecksums, createHasher, inParts } from './checksum.ts';
 import { translateS3Error } from './s3-errors.ts';
 import {
   base64Of,
@@ -33,6 +26,7 @@ import {
   type ReplayableBody,
   type WriteOptions,
 } from './store.ts';
+import { checkedBody, partSize, refusalOf } from './transfer.ts';
 
 /** Which checksum guards the transfer: S3's own, or Content-MD5 where an endpoint knows no other. */
 export type S3ChecksumMode = 'crc64nvme' | 'none';
@@ -46,7 +40,7 @@ export interface S3Target {
 }
 
 /** S3 takes no more parts in one upload. */
-const PARTS_MAX = 10_000;
+export const PARTS_MAX = 10_000;
 
 /** Writes an object by one request, or above 8 MiB by a multipart upload. */
 export async function writeS3Object(
@@ -83,7 +77,7 @@ async function putObject(
   options: WriteOptions,
 ): Promise<Answer> {
   const { sizeBytes, expect = {} } = options;
-  const bytes = asBuffer(await collect(checked(target.url, body(), options)));
+  const bytes = asBuffer(await collect(checkedBody(target.url, body(), options)));
   const computed = await digest(bytes, checksumNames([ownChecksum(target)], expect));
   compareChecksums(target.url, expect, computed);
   const command = new PutObjectCommand({
@@ -148,7 +142,10 @@ async function uploadParts(
   const whole = await createHasher(checksumNames([own], expect));
   try {
     const parts: CompletedPart[] = [];
-    for await (const piece of inParts(checked(target.url, body(), options), partSize(sizeBytes))) {
+    for await (const piece of inParts(
+      checkedBody(target.url, body(), options),
+      partSize(sizeBytes, PARTS_MAX),
+    )) {
       whole.update(piece);
       parts.push(await uploadPart(target, begun, parts.length + 1, asBuffer(piece), options));
     }
@@ -205,32 +202,13 @@ async function complete(
   return { output, date: date() };
 }
 
-/** 8 MiB, or as much more, in whole MiB, as the limit on the number of parts demands. */
-export function partSize(sizeBytes: number): number {
-  const mebibyte = 1024 * 1024;
-  return Math.max(PART_SIZE_BYTES, Math.ceil(sizeBytes / PARTS_MAX / mebibyte) * mebibyte);
-}
-
-/** The body as it must be: of the announced length, and not read on once the call is cancelled. */
-async function* checked(
-  url: string,
-  body: AsyncIterable<Uint8Array>,
-  { sizeBytes, signal }: WriteOptions,
-): AsyncGenerator<Uint8Array> {
-  signal?.throwIfAborted();
-  for await (const chunk of exactly(url, body, sizeBytes)) {
-    signal?.throwIfAborted();
-    yield chunk;
-  }
-}
-
 async function sending<T>(
   target: S3Target,
   options: WriteOptions,
   send: (options: SendOptions) => Promise<T>,
 ): Promise<T> {
   const { signal, condition } = options;
-  const whenRefused = condition === undefined ? undefined : refusalOf(condition);
+  const whenRefused = refusalOf(condition);
   try {
     return await send(sendOptions(signal));
   } catch (error) {
@@ -241,10 +219,6 @@ async function sending<T>(
       ...(whenRefused && { whenRefused }),
     });
   }
-}
-
-function refusalOf(condition: NonNullable<WriteOptions['condition']>): 'exists' | 'changed' {
-  return condition === 'absent' ? 'exists' : 'changed';
 }
 
 function conditionInput({ condition }: WriteOptions) {

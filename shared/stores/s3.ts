@@ -21,7 +21,7 @@ import {
   sendOptions,
   unquoted,
 } from './s3-objects.ts';
-import { askForChecksums, expectedSize, rangeError, received, wholeSize } from './s3-read.ts';
+import { askForChecksums } from './s3-read.ts';
 import { type S3ChecksumMode, writeS3Object } from './s3-upload.ts';
 import type {
   CallOptions,
@@ -37,6 +37,7 @@ import type {
   WriteOptions,
 } from './store.ts';
 import { isStoreError, StoreError } from './store-error.ts';
+import { expectedSize, rangeError, received, wholeSize } from './transfer.ts';
 
 export interface S3StoreOptions {
   /** Built with `S3_CLIENT_SETTINGS`. */
@@ -158,7 +159,7 @@ class S3Bucket implements ObjectStore {
     checkKey(this.url, key);
     const { range, ifMatch, signal } = options;
     const attempt = { verb: 'read', url: this.#shown(key), signal };
-    if (range !== undefined && range.lengthBytes < 1) throw rangeError(attempt.url, options);
+    if (range !== undefined && range.lengthBytes < 1) throw rangeError(attempt.url, range);
     const command = new GetObjectCommand({
       Bucket: this.#bucket,
       Key: key,
@@ -172,9 +173,15 @@ class S3Bucket implements ObjectStore {
     const output = await this.#sent(attempt, (how) => this.#client.send(command, how));
     const body = output.Body as (AsyncIterable<Uint8Array> & { destroy(): void }) | undefined;
     try {
-      const info = objectInfo(attempt.url, key, output, wholeSize(output));
-      const sizeBytes = expectedSize(attempt.url, output, info, options);
-      return { info, body: received(body, sizeBytes, attempt) };
+      const info = objectInfo(
+        attempt.url,
+        key,
+        output,
+        wholeSize(output.ContentRange, output.ContentLength),
+      );
+      const sizeBytes = expectedSize(attempt.url, output.ContentLength, info, options);
+      const translate = (error: unknown): unknown => translateS3Error(error, attempt);
+      return { info, body: received(attempt.url, body, sizeBytes, signal, translate) };
     } catch (error) {
       body?.destroy();
       throw error;

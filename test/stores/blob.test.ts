@@ -10,12 +10,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { blobStore } from '../../shared/stores/blob.ts';
 import { blobClientSettings } from '../../shared/stores/blob-client.ts';
 import { translateBlobError } from '../../shared/stores/blob-errors.ts';
-import { blockSize } from '../../shared/stores/blob-upload.ts';
+import { BLOCKS_MAX } from '../../shared/stores/blob-upload.ts';
 import { bytesBody, collect } from '../../shared/stores/checksum.ts';
 import { compareKeys } from '../../shared/stores/keys.ts';
 import { RETRY_DEFAULTS, retrying } from '../../shared/stores/retrying.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
 import { StoreError, type StoreErrorCode } from '../../shared/stores/store-error.ts';
+import { partSize } from '../../shared/stores/transfer.ts';
 import { type Azurite, startAzurite } from '../support/azurite.ts';
 import { fakeClock } from '../support/clock.ts';
 import {
@@ -207,8 +208,8 @@ describe('transfers', () => {
 
   test('takes larger blocks only beyond 50,000 of them', () => {
     const mebibyte = 1024 * 1024;
-    expect(blockSize(50_000 * 8 * mebibyte)).toBe(8 * mebibyte);
-    expect(blockSize(50_000 * 8 * mebibyte + 1)).toBe(9 * mebibyte);
+    expect(partSize(50_000 * 8 * mebibyte, BLOCKS_MAX)).toBe(8 * mebibyte);
+    expect(partSize(50_000 * 8 * mebibyte + 1, BLOCKS_MAX)).toBe(9 * mebibyte);
   });
 });
 

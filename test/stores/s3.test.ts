@@ -5,9 +5,10 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bytesBody, collect, createHasher } from '../../shared/stores/checksum.ts';
 import { S3_CLIENT_SETTINGS, s3Store } from '../../shared/stores/s3.ts';
-import { partSize } from '../../shared/stores/s3-upload.ts';
+import { PARTS_MAX } from '../../shared/stores/s3-upload.ts';
 import type { ObjectStore, WriteOptions } from '../../shared/stores/store.ts';
 import { StoreError } from '../../shared/stores/store-error.ts';
+import { partSize } from '../../shared/stores/transfer.ts';
 import { type FaultHook, type S3Server, startS3Server } from '../support/s3-server/server.ts';
 
 const MIB = 1024 * 1024;
@@ -62,10 +63,10 @@ describe('what a write asks of S3', () => {
   });
 
   test('larger parts only where 10,000 of them would not hold the object', () => {
-    expect(partSize(8 * MIB + 1)).toBe(8 * MIB);
-    expect(partSize(10_000 * 8 * MIB)).toBe(8 * MIB);
-    expect(partSize(10_000 * 8 * MIB + 1)).toBe(9 * MIB);
-    expect(partSize(5 * 1024 ** 4) * 10_000).toBeGreaterThanOrEqual(5 * 1024 ** 4);
+    expect(partSize(8 * MIB + 1, PARTS_MAX)).toBe(8 * MIB);
+    expect(partSize(10_000 * 8 * MIB, PARTS_MAX)).toBe(8 * MIB);
+    expect(partSize(10_000 * 8 * MIB + 1, PARTS_MAX)).toBe(9 * MIB);
+    expect(partSize(5 * 1024 ** 4, PARTS_MAX) * 10_000).toBeGreaterThanOrEqual(5 * 1024 ** 4);
   });
 
   test('answers with the checksum that S3 keeps, the same for one request and for parts', async () => {
