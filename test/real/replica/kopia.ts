@@ -73,15 +73,16 @@ export class Kopia {
     return Kopia.#attach(place, options, 'connect', ['--readonly']);
   }
 
-  /** Makes the repository, and is its writer. */
-  static create(
+  /** A client that makes the repository, or finds it made, and may write to it. */
+  static write(
     place: KopiaPlace,
     options: KopiaOptions & { readonly identity: Identity },
+    verb: 'create' | 'connect',
     flags: readonly string[] = [],
   ): Promise<Kopia> {
     const { username, hostname } = options.identity;
     const who = ['--override-username', username, '--override-hostname', hostname];
-    return Kopia.#attach(place, options, 'create', [...who, ...flags]);
+    return Kopia.#attach(place, options, verb, [...who, ...flags]);
   }
 
   static async #attach(
