@@ -9,7 +9,13 @@ import {
   METADATA_SIZE_BYTES_MAX,
   parseBackupMetadata,
 } from '../velero/completeness.ts';
-import { BACKUP_METADATA, BACKUPS, CONTENTS_SUFFIX, metadataKey } from '../velero/layout.ts';
+import {
+  BACKUP_METADATA,
+  BACKUPS,
+  CONTENTS_SUFFIX,
+  metadataKey,
+  repositoryPrefix,
+} from '../velero/layout.ts';
 import { referencedNamespaces } from '../velero/volume-references.ts';
 import { type BackupFolder, groupBackups, isReplicated, planBackup } from './backup-plan.ts';
 import { copyOne, listAll, type RouteRun, withStamp } from './copy.ts';
@@ -50,27 +56,28 @@ export async function findBackups(run: RouteRun): Promise<readonly CompleteBacku
 
 /**
  * Publishes the complete backups, several at once, each in its own order.
- * @param missing namespaces whose repositories did not reach the target in this run: a backup that
- *   needs one of them, or whose needs cannot be read, is held back.
+ * @param heldUntilMs namespaces that have a Kopia repository, each with the time of the source until
+ *   which the target holds it now. A backup that needs more than that is held back.
  */
 export async function publishBackups(
   run: RouteRun,
   backups: readonly CompleteBackup[],
-  missing: ReadonlySet<string>,
+  heldUntilMs: ReadonlyMap<string, number>,
 ): Promise<void> {
+  const ready: CompleteBackup[] = [];
+  // One after the other: lists of volumes may be large.
+  for (const backup of backups) {
+    run.guard();
+    const lack = await lackOf(run, backup, heldUntilMs);
+    if (lack === undefined) ready.push(backup);
+    else leftOut(run, lack.code, backup.name, lack.reason);
+  }
   const limits = { concurrency: Math.max(1, Math.floor(run.config.concurrency / 4)), weightMax: 8 };
   await forEachLimited(
-    backups,
+    ready,
     limits,
     () => 1,
-    async (backup) => {
-      if (missing.size > 0 && (await needsAny(run, backup.name, missing))) {
-        const reason = `a repository that it needs (of ${[...missing].join(', ')}) was not replicated`;
-        leftOut(run, 'BACKUP_UNFINISHED', backup.name, reason);
-        return;
-      }
-      await publishBackup(run, backup);
-    },
+    (backup) => publishBackup(run, backup),
   );
 }
 
@@ -88,21 +95,33 @@ async function publishBackup(run: RouteRun, backup: CompleteBackup): Promise<voi
   }
 }
 
-async function needsAny(
+/** What the target would lack of a backup's volume data; `undefined` when it has all of it. */
+async function lackOf(
   run: RouteRun,
-  backup: string,
-  namespaces: ReadonlySet<string>,
-): Promise<boolean> {
-  const needed = await referencedNamespaces(run.deps.source, backup, { signal: run.signal });
-  return needed === undefined || !needed.isDisjointFrom(namespaces);
+  { name, source }: CompleteBackup,
+  heldUntilMs: ReadonlyMap<string, number>,
+): Promise<{ readonly code: LeftOut; readonly reason: string } | undefined> {
+  const finishedMs = source.get(BACKUP_METADATA)?.lastModified.getTime() ?? 0;
+  const behind = new Set(
+    [...heldUntilMs].flatMap(([namespace, untilMs]) => (untilMs < finishedMs ? [namespace] : [])),
+  );
+  const needed = await referencedNamespaces(run.deps.source, name, { signal: run.signal });
+  const absent = [...(needed ?? [])].filter((namespace) => !heldUntilMs.has(namespace));
+  if (absent.length > 0) {
+    const reason = `it needs ${absent.map(repositoryPrefix).join(', ')}, which the source lacks`;
+    return { code: 'BACKUP_DEBRIS', reason };
+  }
+  const late = needed?.intersection(behind) ?? behind;
+  if (late.size === 0) return undefined;
+  const reason = `a repository that it needs (of ${[...late].join(', ')}) was not replicated`;
+  return { code: 'BACKUP_UNFINISHED', reason };
 }
 
 async function isComplete(run: RouteRun, name: string, folder: BackupFolder): Promise<boolean> {
   const info = folder.get(BACKUP_METADATA);
   if (info === undefined) {
-    const newestMs = Math.max(
-      ...[...folder.values()].map(({ lastModified }) => lastModified.getTime()),
-    );
+    const times = [...folder.values()].map(({ lastModified }) => lastModified.getTime());
+    const newestMs = times.reduce((newest, time) => Math.max(newest, time), 0);
     const isYoung = run.now.getTime() - newestMs < UPLOAD_MS_MAX;
     const code = isYoung ? 'BACKUP_UNFINISHED' : 'BACKUP_DEBRIS';
     leftOut(run, code, name, `it has no ${BACKUP_METADATA}`);
@@ -176,12 +195,9 @@ async function stampDeciding(
   return stamped;
 }
 
-function leftOut(
-  run: RouteRun,
-  code: 'BACKUP_UNFINISHED' | 'BACKUP_DEBRIS',
-  backup: string,
-  reason: string,
-): void {
+type LeftOut = 'BACKUP_UNFINISHED' | 'BACKUP_DEBRIS';
+
+function leftOut(run: RouteRun, code: LeftOut, backup: string, reason: string): void {
   const subject = `${run.deps.source.url}/${BACKUPS}${backup}`;
   run.tally.measure('backupsLeftOut', 1);
   run.tally.findings.push(finding(code, subject, `Left out backup "${backup}": ${reason}`));

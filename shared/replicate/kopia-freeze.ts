@@ -7,6 +7,13 @@ import { type ListedIndex, MUTABLE_IDS, type MutableBlobs } from './kopia-plan.t
 export interface FrozenRepository {
   readonly indexes: readonly ListedIndex[];
   readonly mutable: MutableBlobs;
+  /** When freezing began. */
+  readonly begunMs: number;
+  /**
+   * All that was written until then, by the times in the source's listings, is part of it: without
+   * end when the index stood still, else the margin at which it was cut.
+   */
+  readonly completeUntilMs: number;
 }
 
 const LISTINGS_MAX = 6;
@@ -30,6 +37,7 @@ export async function freezeRepository(
   run: RouteRun,
   prefix: string,
 ): Promise<FrozenRepository | undefined> {
+  const begunMs = run.deps.clock.now().getTime();
   const before = await listMutable(run, prefix);
   let previous = await listAllIndexes(run, prefix);
   let frozen: readonly ObjectInfo[] | undefined;
@@ -42,12 +50,15 @@ export async function freezeRepository(
   const after = await listMutable(run, prefix);
   if (before.format?.etag !== after.format?.etag) return undefined;
   if (before.blobConfig?.etag !== after.blobConfig?.etag) return undefined;
-  const listed = frozen ?? beforeMargin(previous);
+  const completeUntilMs = frozen ? Number.POSITIVE_INFINITY : marginOf(previous);
+  const listed = previous.filter((info) => info.lastModified.getTime() <= completeUntilMs);
   const indexes = listed.map((info) => toIndex(prefix, info));
   const poison = listed.find((info) => kindOf(prefix, info) === 'poison');
   return {
-    indexes: indexes.filter(({ id }) => !['poison', 'unknown'].includes(parseBlobName(id).kind)),
+    indexes: indexes.filter(({ id }) => parseBlobName(id).kind !== 'poison'),
     mutable: { ...after, ...(poison && { poison }) },
+    begunMs,
+    completeUntilMs,
   };
 }
 
@@ -68,10 +79,11 @@ export async function statMutable(
 const listMutable = (run: RouteRun, prefix: string): Promise<MutableBlobs> =>
   statMutable(run, 'source', prefix);
 
-function listAllIndexes(run: RouteRun, prefix: string): Promise<ObjectInfo[]> {
+async function listAllIndexes(run: RouteRun, prefix: string): Promise<ObjectInfo[]> {
   run.guard();
   const prefixes = INDEX_PREFIXES.map((letter) => `${prefix}${letter}`);
-  return listAll(run.deps.source, prefixes, run.signal);
+  const listed = await listAll(run.deps.source, prefixes, run.signal);
+  return listed.filter((info) => kindOf(prefix, info) !== 'unknown');
 }
 
 function isSameListing(a: readonly ObjectInfo[], b: readonly ObjectInfo[]): boolean {
@@ -80,10 +92,9 @@ function isSameListing(a: readonly ObjectInfo[], b: readonly ObjectInfo[]): bool
 }
 
 /** The newest time in the listing stands for the store's clock: it is not ahead of it. */
-function beforeMargin(listing: readonly ObjectInfo[]): readonly ObjectInfo[] {
+function marginOf(listing: readonly ObjectInfo[]): number {
   const times = listing.map((info) => info.lastModified.getTime());
-  const newestMs = times.reduce((newest, time) => Math.max(newest, time), 0);
-  return listing.filter((info) => info.lastModified.getTime() <= newestMs - MARGIN_MS);
+  return times.reduce((newest, time) => Math.max(newest, time), 0) - MARGIN_MS;
 }
 
 export function toIndex(prefix: string, info: ObjectInfo): ListedIndex {

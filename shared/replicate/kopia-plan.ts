@@ -96,10 +96,10 @@ export function planMutable(source: MutableBlobs, target: MutableBlobs): readonl
     target.blobConfig === undefined ? [] : [{ kind: 'remove', target: target.blobConfig }];
   const config = put('blobConfig');
   const format = put('format');
-  // Once the source has none, an old one at the target would impose its retention for ever.
   const isOrphaned = source.blobConfig === undefined && target.blobConfig !== undefined;
 
   if (target.format === undefined) {
+    // An interrupted seeding left it, nobody could open it, and its password may have changed since.
     const stale = isOrphaned ? removeConfig : [];
     return [
       ...stale,
@@ -110,9 +110,9 @@ export function planMutable(source: MutableBlobs, target: MutableBlobs): readonl
       ...put('veleroMarker'),
     ];
   }
-  const threeSteps = format.length > 0 && config.length > 0;
-  const core =
-    isOrphaned || threeSteps ? [...removeConfig, ...format, ...config] : [...format, ...config];
+  // A source that lost its config alone is not followed: Kopia never removes it.
+  const threeSteps = format.length > 0 && (config.length > 0 || isOrphaned);
+  const core = threeSteps ? [...removeConfig, ...format, ...config] : [...format, ...config];
   return [...core, ...put('poison'), ...put('veleroMarker'), ...put('maintenance')];
 }
 

@@ -17,7 +17,17 @@ import { mergeListings } from './merge.ts';
 const PLANS_MAX = 4;
 const BETWEEN_PLANS_MS = 2000;
 
-export type RepositoryOutcome = 'replicated' | 'changing';
+/**
+ * Kopia removes a pack an hour after something else took its place, at the earliest: an index that
+ * was frozen longer ago may name packs that were gone before they were listed.
+ */
+const PLAN_MS_MAX = 45 * 60_000;
+
+export interface RepositoryOutcome {
+  readonly kind: 'replicated' | 'changing';
+  /** What was written until then, by the source's own time, has come along; see `FrozenRepository`. */
+  readonly heldUntilMs: number;
+}
 
 /**
  * Brings one Kopia repository over in the order for readers without the password (reference 8.8):
@@ -37,7 +47,7 @@ export async function replicateRepository(
       if (!run.config.dryRun) {
         run.tally.verdicts.push({ kind: 'verified', subject: `${run.deps.target.url}/${subject}` });
       }
-      return 'replicated';
+      return { kind: 'replicated', heldUntilMs: frozen.completeUntilMs };
     }
     run.deps.log.log('info', 'Plan of a repository went stale', { subject, plan });
     if (plan < PLANS_MAX) await run.deps.clock.sleep(BETWEEN_PLANS_MS, run.signal);
@@ -51,10 +61,10 @@ export async function replicateRepository(
     subject: `${run.deps.target.url}/${subject}`,
     reason,
   });
-  return 'changing';
+  return { kind: 'changing', heldUntilMs: Number.NEGATIVE_INFINITY };
 }
 
-/** @returns false when the plan went stale: an object of it vanished or changed at the source. */
+/** @returns false when the plan went stale: it grew old, or an object of it vanished or changed. */
 async function publish(
   run: RouteRun,
   prefix: string,
@@ -63,6 +73,7 @@ async function publish(
 ): Promise<boolean> {
   try {
     const dataSessions = await copyPacks(run, prefix, subject, frozen.indexes);
+    if (run.deps.clock.now().getTime() - frozen.begunMs > PLAN_MS_MAX) return false;
     const target = await statMutable(run, 'target', prefix);
     await publishIndexes(run, prefix, subject, frozen, dataSessions, target.format !== undefined);
     await publishMutable(run, subject, frozen.mutable, target);

@@ -12,7 +12,6 @@ export interface Layout {
   /** Namespaces below kopia/ whose repository cannot be copied. */
   readonly broken: readonly string[];
   readonly resticRepositories: readonly string[];
-  readonly hasBackups: boolean;
 }
 
 /**
@@ -31,7 +30,7 @@ async function preflightKopia(run: RouteRun): Promise<Layout> {
     const hint = `Check the URL; a repository has "${FORMAT_BLOB}" at its root. For a Velero root use --layout velero`;
     throw nothingFound(run, `there is no ${FORMAT_BLOB}`, hint);
   }
-  return { repositories: [''], broken: [], resticRepositories: [], hasBackups: false };
+  return { repositories: [''], broken: [], resticRepositories: [] };
 }
 
 async function preflightVelero(run: RouteRun): Promise<Layout> {
@@ -65,7 +64,6 @@ async function preflightVelero(run: RouteRun): Promise<Layout> {
     repositories,
     broken,
     resticRepositories: restic.map((folder) => `${RESTIC}${folder}`),
-    hasBackups: folders.includes('backups/'),
   };
 }
 
@@ -120,7 +118,10 @@ async function repositoryState(run: RouteRun, prefix: string): Promise<Repositor
     const hint = 'Copy it with "kopia repository sync-to" into a bucket or a --flat folder first';
     throw new DrydockError('operation', 'SHARDED_REPOSITORY', message, { hint });
   }
-  for await (const _ of source.list(prefix, options)) return 'unopenable';
+  for await (const { key, sizeBytes } of source.list(prefix, options)) {
+    // Consoles leave an empty object that stands for the folder.
+    if (key !== prefix || sizeBytes > 0) return 'unopenable';
+  }
   return 'absent';
 }
 

@@ -86,17 +86,20 @@ async function runRoute(run: RouteRun): Promise<string | undefined> {
 
 /** @returns whether everything that the source has to give reached the target. */
 async function copyRoute(run: RouteRun): Promise<boolean> {
+  // Backups first, then which repositories there are: those that a complete backup needs exist.
+  const backups = run.config.layout === 'velero' ? await findBackups(run) : [];
   const layout = await preflight(run);
-  const backups = layout.hasBackups ? await findBackups(run) : [];
-  const missing = new Set(layout.broken);
+  const heldUntilMs = new Map(layout.broken.map((name) => [name, Number.NEGATIVE_INFINITY]));
+  let isComplete = true;
   for (const prefix of layout.repositories) {
     const outcome = await replicateRepository(run, prefix);
     run.tally.measure('repositories', 1);
-    if (outcome === 'changing') missing.add(prefix.split('/').at(-2) ?? '');
+    heldUntilMs.set(prefix.split('/').at(-2) ?? '', outcome.heldUntilMs);
+    if (outcome.kind === 'changing') isComplete = false;
   }
   for (const prefix of layout.resticRepositories) await replicateRestic(run, prefix);
-  await publishBackups(run, backups, missing);
-  return missing.size === layout.broken.length;
+  await publishBackups(run, backups, heldUntilMs);
+  return isComplete;
 }
 
 async function saveCheckpoint(run: RouteRun, lastCompletedAt: string | undefined): Promise<void> {

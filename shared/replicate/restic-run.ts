@@ -1,5 +1,6 @@
 import { finding } from '../model/finding.ts';
-import { type CopyItem, copyAll, type RouteRun } from './copy.ts';
+import type { ObjectInfo } from '../stores/store.ts';
+import { type CopyItem, copyAll, listAll, type RouteRun } from './copy.ts';
 import { mergeListings } from './merge.ts';
 
 /**
@@ -15,24 +16,33 @@ const PARTS: readonly { readonly below: string; readonly what: string }[] = [
   { below: 'config', what: 'configuration' },
 ];
 
-/** Copies one restic repository as opaque objects; their names are hashes, so size tells change. */
+/**
+ * Copies one restic repository as opaque objects; their names are hashes, so size tells change. The
+ * parts are listed in the opposite order, so that each list is as old as those of what it needs, or
+ * older; packs alone are too many to hold and are listed while they are copied.
+ */
 export async function replicateRestic(run: RouteRun, prefix: string): Promise<void> {
   const subject = prefix.replace(/\/$/, '');
   const message = `Copied restic repository "${subject}" unread`;
   run.tally.findings.push(finding('RESTIC_OPAQUE', `${run.deps.source.url}/${subject}`, message));
+  const listings = new Map<string, readonly ObjectInfo[]>();
+  for (const { below } of PARTS.slice(1).reverse()) {
+    listings.set(below, await listAll(run.deps.source, [`${prefix}${below}`], run.signal));
+  }
   for (const { below, what } of PARTS) {
-    await copyAll(run, missing(run, `${prefix}${below}`, subject, what));
+    await copyAll(run, missing(run, `${prefix}${below}`, listings.get(below), subject, what));
   }
 }
 
 async function* missing(
   run: RouteRun,
   prefix: string,
+  listed: readonly ObjectInfo[] | undefined,
   subject: string,
   what: string,
 ): AsyncGenerator<CopyItem> {
   const options = { signal: run.signal };
-  const source = run.deps.source.list(prefix, options);
+  const source = listed ? eachOf(listed) : run.deps.source.list(prefix, options);
   const target = run.deps.target.list(prefix, options);
   for await (const pair of mergeListings(source, target)) {
     if (pair.source === undefined) continue;
@@ -42,4 +52,8 @@ async function* missing(
       yield { kind, source: pair.source, subject, what };
     }
   }
+}
+
+async function* eachOf(listed: readonly ObjectInfo[]): AsyncGenerator<ObjectInfo> {
+  yield* listed;
 }

@@ -4,13 +4,14 @@ import type { CallOptions, ObjectReader } from '../stores/store.ts';
 import { isStoreError } from '../stores/store-error.ts';
 import { artefactKey, POD_VOLUME_BACKUPS_SUFFIX, VOLUME_INFO_SUFFIX } from './layout.ts';
 
-/** Lists of some 100,000 volumes fit; more is hostile (S10). */
-const STORED_SIZE_BYTES_MAX = 32 * 1024 * 1024;
-const INFLATED_SIZE_BYTES_MAX = 256 * 1024 * 1024;
+/** Lists of some 10,000 volumes fit; what is larger could fill a function's memory (S10). */
+const STORED_SIZE_BYTES_MAX = 8 * 1024 * 1024;
+const INFLATED_SIZE_BYTES_MAX = 32 * 1024 * 1024;
 
 /**
  * The namespaces whose Kopia repositories a backup needs: those of its pod volume backups and of
- * its moved CSI snapshots (reference `velero.md` 3.1).
+ * its moved CSI snapshots (reference `velero.md` 3.1). A volume without a snapshot, because it failed
+ * or was empty, needs none; restic and the data movers of others keep theirs elsewhere.
  * @returns `undefined` when a list cannot be read, so that nothing is known about its needs.
  */
 export async function referencedNamespaces(
@@ -26,15 +27,24 @@ export async function referencedNamespaces(
   const volumes = await readList(reader, artefactKey(backup, VOLUME_INFO_SUFFIX), options);
   if (podVolumes === undefined || volumes === undefined) return undefined;
   const namespaces = new Set<unknown>();
-  for (const podVolume of podVolumes) namespaces.add(at(podVolume, 'spec', 'pod', 'namespace'));
+  for (const podVolume of podVolumes) {
+    const isKopia = at(podVolume, 'spec', 'uploaderType') === 'kopia';
+    if (!isKopia || !at(podVolume, 'status', 'snapshotID')) continue;
+    namespaces.add(at(podVolume, 'spec', 'pod', 'namespace'));
+  }
   for (const volume of volumes) {
-    if (at(volume, 'snapshotDataMoved') === true) namespaces.add(at(volume, 'pvcNamespace'));
-    if (at(volume, 'backupMethod') === 'PodVolumeBackup') {
-      namespaces.add(at(volume, 'pvbInfo', 'podNamespace'));
-    }
+    const moved = at(volume, 'snapshotDataMovementInfo');
+    const isOurs = OWN_DATA_MOVERS.includes(at(moved, 'dataMover') ?? '');
+    if (isOurs && at(moved, 'snapshotHandle')) namespaces.add(at(volume, 'pvcNamespace'));
+    const pod = at(volume, 'pvbInfo');
+    const isKopia = at(pod, 'uploaderType') === 'kopia';
+    if (isKopia && at(pod, 'snapshotHandle')) namespaces.add(at(pod, 'podNamespace'));
   }
   return new Set([...namespaces].filter((name): name is string => typeof name === 'string'));
 }
+
+/** Velero's own, by the names it gives it. */
+const OWN_DATA_MOVERS: readonly unknown[] = ['', 'velero'];
 
 /** An absent list is an empty one: backups of versions before 1.13 have no volume information. */
 async function readList(

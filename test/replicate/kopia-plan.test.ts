@@ -136,9 +136,11 @@ describe('planMutable()', () => {
     expect(steps(changed, copies)).toEqual(['put kopia.repository']);
   });
 
-  test('removes a config that the source no longer has, before anything else', () => {
+  test('does not follow a source that lost its config, unless the format changed as well', () => {
     const { blobConfig: _, ...without } = blobs;
-    expect(steps(without, copies)).toEqual(['remove kopia.blobcfg']);
+    expect(steps(without, copies)).toEqual([]);
+    const changed = { ...without, format: info('kopia.repository', 'f2') };
+    expect(steps(changed, copies)).toEqual(['remove kopia.blobcfg', 'put kopia.repository']);
   });
 
   test('writes the poison of an upgrade behind the upgraded format', () => {

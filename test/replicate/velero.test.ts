@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseBlobName } from '../../shared/kopia/blob-names.ts';
 import { bytesBody } from '../../shared/stores/checksum.ts';
@@ -221,6 +222,28 @@ describe('referencedNamespaces()', () => {
     expect(await of('media-moved')).toEqual(['media']);
     expect(await of('media-csi')).toEqual([]);
     expect(await of('platform-manual')).toEqual([]);
+  });
+
+  test("leaves out volumes without a snapshot, restic's, and those of other data movers", async () => {
+    const source = memory('source');
+    const podVolume = (namespace: string, uploaderType: string, snapshotID?: string) => ({
+      spec: { pod: { namespace }, uploaderType },
+      status: { snapshotID },
+    });
+    const moved = (pvcNamespace: string, dataMover: string, snapshotHandle: string) => ({
+      pvcNamespace,
+      snapshotDataMoved: true,
+      snapshotDataMovementInfo: { dataMover, snapshotHandle },
+    });
+    const lists = {
+      'x-podvolumebackups': [podVolume('a', 'kopia', '1'), podVolume('b', 'kopia')],
+      'x-volumeinfo': [moved('c', 'velero', '1'), moved('d', 'velero', ''), moved('e', 'own', '1')],
+    };
+    lists['x-podvolumebackups'].push(podVolume('f', 'restic', '1'));
+    for (const [name, list] of Object.entries(lists)) {
+      await put(source, `backups/x/${name}.json.gz`, gzipSync(JSON.stringify(list)));
+    }
+    expect([...((await referencedNamespaces(source, 'x')) ?? [])].sort()).toEqual(['a', 'c']);
   });
 
   test('knows nothing where a list cannot be read', async () => {
