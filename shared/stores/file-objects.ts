@@ -61,7 +61,7 @@ export async function checkRoot(root: Root, verb: string): Promise<void> {
   const stats = await unless(['ENOENT', 'ENOTDIR'], () => stat(root.path));
   if (stats?.isDirectory()) return;
   const why = stats === undefined ? 'there is no such folder' : 'it is no folder';
-  const hint = 'Check the path; a folder is made by the first object that is written to it';
+  const hint = 'Check the path and that its disk is mounted; make a new folder yourself (mkdir -p)';
   const code = stats === undefined ? 'bucket_not_found' : 'invalid';
   throw new StoreError(code, `Cannot ${verb} "${root.url}": ${why}`, { hint });
 }
