@@ -6,6 +6,8 @@ import { type ListedIndex, MUTABLE_IDS, type MutableBlobs } from './kopia-plan.t
 /** The index of a repository as it stood at one moment. */
 export interface FrozenRepository {
   readonly indexes: readonly ListedIndex[];
+  /** Keys of all index-class blobs that were listed, those behind a cut included. */
+  readonly keys: ReadonlySet<string>;
   readonly mutable: MutableBlobs;
   /** When freezing began. */
   readonly begunMs: number;
@@ -39,12 +41,12 @@ export async function freezeRepository(
 ): Promise<FrozenRepository | undefined> {
   const begunMs = run.deps.clock.now().getTime();
   const before = await listMutable(run, prefix);
-  let previous = await listAllIndexes(run, prefix);
+  let previous = await listIndexes(run, 'source', prefix);
   let frozen: readonly ObjectInfo[] | undefined;
   for (let listings = 2; listings <= LISTINGS_MAX && frozen === undefined; listings += 1) {
-    const next = await listAllIndexes(run, prefix);
+    const next = await listIndexes(run, 'source', prefix);
     if (isSameListing(previous, next)) frozen = next;
-    else if (listings < LISTINGS_MAX) await run.deps.clock.sleep(BETWEEN_LISTINGS_MS, run.signal);
+    else if (isPauseAfter(listings)) await run.deps.clock.sleep(BETWEEN_LISTINGS_MS, run.signal);
     previous = next;
   }
   const after = await listMutable(run, prefix);
@@ -56,10 +58,19 @@ export async function freezeRepository(
   const poison = listed.find((info) => kindOf(prefix, info) === 'poison');
   return {
     indexes: indexes.filter(({ id }) => parseBlobName(id).kind !== 'poison'),
+    keys: new Set(previous.map(({ key }) => key)),
     mutable: { ...after, ...(poison && { poison }) },
     begunMs,
     completeUntilMs,
   };
+}
+
+/**
+ * Only every second pair of listings has a pause between them: a source that writes an index every
+ * second stands still between two listings that follow each other at once.
+ */
+function isPauseAfter(listings: number): boolean {
+  return listings % 2 === 0 && listings < LISTINGS_MAX;
 }
 
 /** The mutable blobs as `stat` sees them: only that shows the stamp of a copy on every store. */
@@ -79,10 +90,15 @@ export async function statMutable(
 const listMutable = (run: RouteRun, prefix: string): Promise<MutableBlobs> =>
   statMutable(run, 'source', prefix);
 
-async function listAllIndexes(run: RouteRun, prefix: string): Promise<ObjectInfo[]> {
+/** Every blob of the index class that one side has, in the order of their names. */
+export async function listIndexes(
+  run: RouteRun,
+  side: 'source' | 'target',
+  prefix: string,
+): Promise<ObjectInfo[]> {
   run.guard();
   const prefixes = INDEX_PREFIXES.map((letter) => `${prefix}${letter}`);
-  const listed = await listAll(run.deps.source, prefixes, run.signal);
+  const listed = await listAll(run.deps[side], prefixes, run.signal);
   return listed.filter((info) => kindOf(prefix, info) !== 'unknown');
 }
 

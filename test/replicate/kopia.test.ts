@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseBlobName } from '../../shared/kopia/blob-names.ts';
+import type { Clock } from '../../shared/model/clock.ts';
+import { bytesBody } from '../../shared/stores/checksum.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
 import { systemClock } from '../support/clock.ts';
@@ -194,6 +196,38 @@ describe('replicate() when the source moves', () => {
         ({ key }) => key.startsWith(prefix) && travels(key.slice(prefix.length)),
       ).length,
     );
+  });
+
+  test('follows a source that writes an index in every pause', async () => {
+    const [source, target] = [memory('source'), memory('target')];
+    await placeFixture(source, fixture, { below: prefix });
+    const flush = async (id: string): Promise<void> => {
+      await source.write(id, bytesBody(Buffer.from(id)), { sizeBytes: id.length });
+    };
+    const id = (number: number): string =>
+      `xn0_${String(number).padStart(32, '0')}-s0123456789abcdef147-c1`;
+    let pauses = 0;
+    const clock: Clock = {
+      now: systemClock.now,
+      sleep: async (milliseconds, signal) => {
+        // The renewal of the lease is no pause.
+        if (milliseconds > 5000) return systemClock.sleep(milliseconds, signal);
+        pauses += 1;
+        await flush(id(pauses));
+      },
+    };
+    let isFirst = true;
+    const busy: ObjectStore = {
+      ...source,
+      async *list(below, options) {
+        yield* source.list(below, options);
+        if (below === 'x' && isFirst) await flush(id(0));
+        if (below === 'x') isFirst = false;
+      },
+    };
+    await runRoute(busy, target, { ...kopia, clock });
+    expect(pauses).toBe(1);
+    expect(await target.stat(id(1))).toBeDefined();
   });
 
   test('says so when the format blob never stands still, and leaves the target closed', async () => {
