@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { Config, Place, Route } from '../shared/config/config.ts';
+import { locationIdentity } from '../shared/config/location.ts';
 import { didYouMean } from '../shared/config/nearest.ts';
 import { checkApart, checkState } from '../shared/config/overlap.ts';
 import { type Deadline, deadlineAt } from '../shared/model/clock.ts';
@@ -11,9 +12,11 @@ import type { Report } from '../shared/model/report.ts';
 import { REPLICATE_DEFAULTS } from '../shared/replicate/job.ts';
 import { replicate } from '../shared/replicate/replicate.ts';
 import { memoryStore } from '../shared/stores/memory.ts';
+import { metered } from '../shared/stores/metered.ts';
 import { readOnly } from '../shared/stores/read-only.ts';
 import type { ObjectStore } from '../shared/stores/store.ts';
 import { jsonLogger } from '../shared/telemetry/logger.ts';
+import { totalsMeter } from '../shared/telemetry/meter.ts';
 import { publishReport } from './clients/events.ts';
 import { configFrom } from './config-source.ts';
 import { isRunning, leaseOwner } from './owner.ts';
@@ -50,10 +53,11 @@ export async function runReplicate(
   const { source, target, state, layout } = run;
   checkApart(source.location, target.location);
   for (const { location } of [source, target]) checkState(state.location, { location, layout });
-  const report = await replicate(
+  const meter = totalsMeter();
+  const job = await replicate(
     {
-      source: readOnly(await openStore(source, context)),
-      target: await openStore(target, context),
+      source: readOnly(metered(await openStore(source, context), meter, 'source')),
+      target: metered(await openStore(target, context), meter, 'target'),
       state: await openState(run, context),
       clock: context.clock,
       log: context.log,
@@ -64,6 +68,8 @@ export async function runReplicate(
     },
     {
       route: run.name,
+      sourceUrl: locationIdentity(source.location),
+      targetUrl: locationIdentity(target.location),
       layout,
       concurrency: run.concurrency ?? REPLICATE_DEFAULTS.concurrency,
       dryRun: run.dryRun,
@@ -74,6 +80,7 @@ export async function runReplicate(
     now,
     deadline,
   );
+  const report = { ...job, measures: { ...job.measures, ...meter.totals() } };
   // A plan is no run that automation should act on.
   if (context.events !== undefined && !run.dryRun) {
     await publishReport(report, context.events, context.log);

@@ -267,6 +267,16 @@ export function locationName(location: Location): string {
   return prefix === '' ? root : `${root}/${prefix}`;
 }
 
+/**
+ * What tells two places apart: the name, and the endpoint where it is not the vendor's own. How a
+ * place is reached (region, checksums) does not make it another one.
+ */
+export function locationIdentity(location: Location): string {
+  const endpoint = location.kind === 'file' ? undefined : location.endpoint;
+  const name = locationName(location);
+  return endpoint === undefined ? name : `${name}?endpoint=${endpoint}`;
+}
+
 function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }

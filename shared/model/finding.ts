@@ -87,7 +87,14 @@ export const FINDINGS = {
     severity: 'info',
     meaning: 'The logs and results of restores (restores/) were left out',
     why: 'They describe restores of the source cluster and would confuse Velero at the replica',
-    fix: 'Nothing',
+    fix: 'Nothing to do',
+  },
+  SEEDING_MIXED: {
+    severity: 'error',
+    meaning:
+      'The unfinished first copy of a repository holds index blobs that the source no longer lists, and was left closed',
+    why: 'They may be those of another repository that stood there before; Kopia reads every index blob it finds and opens no repository with a foreign one in it',
+    fix: 'Remove the index blobs (l…, m…, n…, x…) of that folder at the target, which nobody can open yet, and run again; packs that are there are kept',
   },
 } as const satisfies Readonly<Record<string, FindingKind>>;
 

@@ -23,6 +23,12 @@ export interface ReplicateDeps {
 export interface ReplicateConfig {
   /** The route's name in the configuration, or the two URLs. */
   readonly route: string;
+  /**
+   * What tells both places apart from others, endpoint included: the lease and the checkpoint are
+   * kept for it. Two servers may have buckets of one name.
+   */
+  readonly sourceUrl: string;
+  readonly targetUrl: string;
   /** `velero`: a Velero root with kopia/ and backups/. `kopia`: one repository on its own. */
   readonly layout: 'velero' | 'kopia';
   /** Objects under way at once. */

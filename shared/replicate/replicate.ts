@@ -37,7 +37,9 @@ export async function replicate(
   const tally = createTally(deps.progress);
   const runId = deps.uniqueId();
   // A dry run writes nothing, not even a lease: it cannot disturb a run that is under way.
-  const lease = config.dryRun ? undefined : await acquireLease(deps, deps.target.url, config.owner);
+  const lease = config.dryRun
+    ? undefined
+    : await acquireLease(deps, config.targetUrl, config.owner);
   try {
     const run = routeRun(deps, config, now, deadline, tally, lease);
     const unfinished = await runRoute(run);
@@ -70,7 +72,7 @@ function routeRun(
 
 /** @returns why the run ended before its work, if it did. */
 async function runRoute(run: RouteRun): Promise<string | undefined> {
-  const previous = await readCheckpoint(run.deps.state, run.deps.source.url, run.deps.target.url);
+  const previous = await readCheckpoint(run.deps.state, run.config.sourceUrl, run.config.targetUrl);
   await saveCheckpoint(run, previous?.lastCompletedAt);
   try {
     const isComplete = await copyRoute(run);
@@ -95,7 +97,7 @@ async function copyRoute(run: RouteRun): Promise<boolean> {
     const outcome = await replicateRepository(run, prefix);
     run.tally.measure('repositories', 1);
     heldUntilMs.set(prefix.split('/').at(-2) ?? '', outcome.heldUntilMs);
-    if (outcome.kind === 'changing') isComplete = false;
+    if (outcome.kind === 'left') isComplete = false;
   }
   for (const prefix of layout.resticRepositories) await replicateRestic(run, prefix);
   await publishBackups(run, backups, heldUntilMs);
@@ -105,8 +107,8 @@ async function copyRoute(run: RouteRun): Promise<boolean> {
 async function saveCheckpoint(run: RouteRun, lastCompletedAt: string | undefined): Promise<void> {
   if (run.config.dryRun) return;
   const checkpoint: RouteCheckpoint = {
-    source: run.deps.source.url,
-    target: run.deps.target.url,
+    source: run.config.sourceUrl,
+    target: run.config.targetUrl,
     lastCompletedAt,
     lastStartedAt: run.now.toISOString(),
   };

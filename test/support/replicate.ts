@@ -27,6 +27,8 @@ export function runRoute(
   const clock = options.clock ?? fakeClock(new Date('2030-01-01T00:00:00Z'));
   const config: ReplicateConfig = {
     route: 'test',
+    sourceUrl: source.url,
+    targetUrl: target.url,
     layout: 'velero',
     concurrency: 4,
     dryRun: false,
