@@ -2,8 +2,13 @@ import { FORMAT_BLOB, PACK_PREFIXES, parseBlobName } from '../kopia/blob-names.t
 import { finding } from '../model/finding.ts';
 import type { ObjectInfo } from '../stores/store.ts';
 import { isStoreError } from '../stores/store-error.ts';
-import { type CopyItem, copyAll, copyOne, listAll, type RouteRun } from './copy.ts';
-import { type FrozenRepository, freezeRepository, statMutable } from './kopia-freeze.ts';
+import { type CopyItem, copyAll, copyOne, type RouteRun } from './copy.ts';
+import {
+  type FrozenRepository,
+  freezeRepository,
+  listIndexes,
+  statMutable,
+} from './kopia-freeze.ts';
 import {
   isHalfChanged,
   type ListedIndex,
@@ -43,6 +48,8 @@ export async function replicateRepository(
   for (let plan = 1; plan <= PLANS_MAX; plan += 1) {
     const frozen = await freezeRepository(run, prefix);
     const isSettled = frozen !== undefined && !isHalfChanged(frozen.mutable, run.now);
+    const leftovers = isSettled ? await leftoversOf(run, prefix, frozen) : [];
+    if (leftovers.length > 0) return leftClosed(run, subject, leftovers);
     if (isSettled && (await publish(run, prefix, subject, frozen))) {
       if (!run.config.dryRun) {
         run.tally.verdicts.push({ kind: 'verified', subject: `${run.deps.target.url}/${subject}` });
@@ -61,6 +68,31 @@ export async function replicateRepository(
     subject: `${run.deps.target.url}/${subject}`,
     reason,
   });
+  return { kind: 'changing', heldUntilMs: Number.NEGATIVE_INFINITY };
+}
+
+/**
+ * Index blobs that an interrupted first seeding left and that the source does not list any more. The
+ * source may hold another repository by now, and Kopia opens none with a foreign index in it.
+ */
+async function leftoversOf(
+  run: RouteRun,
+  prefix: string,
+  frozen: FrozenRepository,
+): Promise<readonly string[]> {
+  const format = await run.deps.target.stat(`${prefix}${FORMAT_BLOB}`, { signal: run.signal });
+  if (format !== undefined) return [];
+  const present = await listIndexes(run, 'target', prefix);
+  return present.flatMap(({ key }) => (frozen.keys.has(key) ? [] : [key]));
+}
+
+function leftClosed(run: RouteRun, subject: string, keys: readonly string[]): RepositoryOutcome {
+  const where = `${run.deps.target.url}/${subject}`;
+  const message = `Left "${where}" closed: it holds ${keys.length} index blobs that the source lacks`;
+  const evidence = { keys: keys.slice(0, 10) };
+  run.tally.findings.push(finding('SEEDING_MIXED', where, message, { evidence }));
+  const reason = 'its first copy may be mixed from two repositories';
+  run.tally.verdicts.push({ kind: 'unchecked', subject: where, reason });
   return { kind: 'changing', heldUntilMs: Number.NEGATIVE_INFINITY };
 }
 
@@ -152,8 +184,7 @@ async function publishIndexes(
   dataSessions: ReadonlySet<string>,
   isOpen: boolean,
 ): Promise<void> {
-  const letters = [...new Set(frozen.indexes.map(({ id }) => prefix + id.slice(0, 1)))];
-  const listed = await listAll(run.deps.target, letters, run.signal);
+  const listed = await listIndexes(run, 'target', prefix);
   const present = new Map(listed.map((info) => [info.key, info]));
   const items = publicationOrder(frozen.indexes, dataSessions).flatMap(({ info }) => {
     const item = immutableItem(run, subject, 'index blobs', info, present.get(info.key));

@@ -5,6 +5,7 @@ import type { ObjectStore } from '../../shared/stores/store.ts';
 import { StoreError } from '../../shared/stores/store-error.ts';
 import { metadataKey } from '../../shared/velero/layout.ts';
 import { fakeClock, systemClock } from '../support/clock.ts';
+import { killedAfter } from '../support/faults.ts';
 import { loadFixture } from '../support/fixtures.ts';
 import { placeFixture } from '../support/place.ts';
 import { runRoute } from '../support/replicate.ts';
@@ -117,6 +118,33 @@ describe('replicate() of a restic repository', () => {
     expect(copied).toContain('restic/shop/snapshots/1');
     expect(copied).not.toContain('restic/shop/index/2');
     expect(copied).not.toContain('restic/shop/snapshots/2');
+  });
+});
+
+describe('replicate() after a first seeding that was cut off', () => {
+  const kopia = { config: { layout: 'kopia' } } as const;
+  const repository = async (name: string): Promise<ObjectStore> => {
+    const [store, fixture] = [memory(name), await loadFixture(name)];
+    await placeFixture(store, fixture, { below: fixture.meta.repositories[0]?.prefix ?? '' });
+    return store;
+  };
+
+  test('leaves the copy closed when another repository stands at the source by now', async () => {
+    const [first, target] = [await repository('kopia/v3-default'), memory('target')];
+    const seeded = killedAfter(memory('whole'), Number.POSITIVE_INFINITY);
+    await runRoute(first, seeded.store, kopia);
+    const indexesDone = seeded.log.findIndex((change) => change.startsWith('put kopia.'));
+    await expect(runRoute(first, killedAfter(target, indexesDone).store, kopia)).rejects.toThrow();
+
+    const report = await runRoute(await repository('kopia/hash-blake2s-256'), target, kopia);
+    expect(report.findings.map(({ code }) => code)).toEqual(['SEEDING_MIXED']);
+    expect(report.verdicts).toMatchObject([{ kind: 'unchecked' }]);
+    expect(await target.stat('kopia.repository')).toBeUndefined();
+
+    for (const key of await keysOf(target)) if (/^[lmnx]/.test(key)) await target.remove(key);
+    const again = await runRoute(await repository('kopia/hash-blake2s-256'), target, kopia);
+    expect(again.findings).toEqual([]);
+    expect(await target.stat('kopia.repository')).toBeDefined();
   });
 });
 
