@@ -29,7 +29,7 @@ const BETWEEN_PLANS_MS = 2000;
 const PLAN_MS_MAX = 45 * 60_000;
 
 export interface RepositoryOutcome {
-  readonly kind: 'replicated' | 'changing';
+  readonly kind: 'replicated' | 'left';
   /** What was written until then, by the source's own time, has come along; see `FrozenRepository`. */
   readonly heldUntilMs: number;
 }
@@ -68,7 +68,7 @@ export async function replicateRepository(
     subject: `${run.deps.target.url}/${subject}`,
     reason,
   });
-  return { kind: 'changing', heldUntilMs: Number.NEGATIVE_INFINITY };
+  return { kind: 'left', heldUntilMs: Number.NEGATIVE_INFINITY };
 }
 
 /**
@@ -93,7 +93,7 @@ function leftClosed(run: RouteRun, subject: string, keys: readonly string[]): Re
   run.tally.findings.push(finding('SEEDING_MIXED', where, message, { evidence }));
   const reason = 'its first copy may be mixed from two repositories';
   run.tally.verdicts.push({ kind: 'unchecked', subject: where, reason });
-  return { kind: 'changing', heldUntilMs: Number.NEGATIVE_INFINITY };
+  return { kind: 'left', heldUntilMs: Number.NEGATIVE_INFINITY };
 }
 
 /** @returns false when the plan went stale: it grew old, or an object of it vanished or changed. */
