@@ -105,6 +105,7 @@ function keepLease(deps: LeaseDeps, key: string, first: Stored<LeaseRecord>): Le
   const lost = new AbortController();
   const released = new AbortController();
   let current = first;
+  let renewal: Promise<void> = Promise.resolve();
 
   const end = (): number => Date.parse(current.value.expiresAt);
   const lose = (): void => {
@@ -126,8 +127,14 @@ function keepLease(deps: LeaseDeps, key: string, first: Stored<LeaseRecord>): Le
     while (!released.signal.aborted && !lost.signal.aborted) {
       await deps.clock.sleep(LEASE_TIMES.renewalMs, released.signal).catch(() => undefined);
       if (released.signal.aborted) return;
-      // A renewal that cannot reach the store is tried again; the end of the lease decides.
-      await renewOnce().catch(() => undefined);
+      // A renewal that cannot reach the store is tried again; the end of the lease decides, also
+      // over one that gets no answer.
+      renewal = renewOnce().catch(() => undefined);
+      const answered = new AbortController();
+      const remainingMs = Math.max(0, end() - deps.clock.now().getTime());
+      const ended = deps.clock.sleep(remainingMs, answered.signal).catch(() => undefined);
+      await Promise.race([renewal, ended]);
+      answered.abort();
       if (deps.clock.now().getTime() >= end()) lose();
     }
   }
@@ -142,6 +149,7 @@ function keepLease(deps: LeaseDeps, key: string, first: Stored<LeaseRecord>): Le
     async release() {
       released.abort();
       await renewing;
+      await renewal;
       await deps.state.remove(key, { ifMatch: current.etag }).catch((error: unknown) => {
         // Somebody took it over after it ended: then it is theirs.
         if (!isStoreError(error, 'changed')) throw error;

@@ -148,6 +148,29 @@ describe('lease', () => {
     await lease.release();
   });
 
+  test('is lost at its end also while a renewal gets no answer', async () => {
+    const { deps, clock, state } = setUp();
+    let answer: ((error: Error) => void) | undefined;
+    const silent: ObjectStore = {
+      ...state,
+      write: (key, body, options) =>
+        options.condition === 'absent'
+          ? state.write(key, body, options)
+          : new Promise((_, reject) => {
+              answer = reject;
+            }),
+    };
+    const lease = await acquireLease({ ...deps, state: silent }, 't', owner);
+    for (let turn = 0; turn < 5; turn += 1) {
+      clock.advance(20_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Nobody asked: a transfer under way learns it by the signal alone.
+    expect(lease.signal.aborted).toBe(true);
+    answer?.(new StoreError('unreachable', 'Cannot reach'));
+    await lease.release();
+  });
+
   test('does not remove what somebody else took over', async () => {
     const { deps, clock, state } = setUp();
     const first = await acquireLease(deps, 't', owner);
