@@ -13,6 +13,16 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   process.exit(2);
 }
 
+// By itself V8 gives 64 MiB and more to what has just been created, a quarter of all that a long
+// copy needs: with 16 MiB it runs as fast. Only the command line of the process can say so, and
+// POSIX lets a process replace its own.
+const young = '--max-semi-space-size=8';
+const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+if (process.execve !== undefined && !given.includes('--max-semi-space-size')) {
+  const args = [process.execPath, young, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, args, process.env);
+}
+
 // Node runs the sources of a clone as they are, but none below node_modules.
 const sources = new URL('./main.ts', import.meta.url);
 const path = fileURLToPath(sources);

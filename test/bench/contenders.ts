@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VERSION } from '../../functions/version.ts';
-import { DIST } from '../../infra/build/bundle.ts';
+import { DIST, ROOT } from '../../infra/build/bundle.ts';
 import { toolPath, toolVersion } from '../real/tools/tools.ts';
 import type { Azurite } from '../support/azurite.ts';
 import type { Command } from './measure.ts';
@@ -30,21 +30,36 @@ export interface Contender {
   command(errand: Errand): Command | Promise<Command>;
 }
 
-/** The command line as it is installed; `bench.ts` builds it. */
-const PROGRAM = join(DIST, 'cli/main.mjs');
+const LAUNCHER = 'functions/cli/drydock.mjs';
+
+/** The command line as npm installs it: its launcher and the bundle, below `node_modules`. */
+async function installDrydock(folder: string): Promise<void> {
+  const home = join(folder, 'node_modules/drydock');
+  await cp(join(ROOT, LAUNCHER), join(home, LAUNCHER));
+  await cp(join(DIST, 'cli'), join(home, 'dist/cli'), { recursive: true });
+}
 
 const drydock: Contender = {
   name: 'drydock replicate',
   version: VERSION,
   flags: `drydock replicate s3://… azblob://… --layout kopia --concurrency ${CONCURRENCY}`,
   async command({ workload, source, target, folder }) {
+    await installDrydock(folder);
     await mkdir(join(folder, 'state'));
     const from = `s3://${workload.name}?region=${REGION}&endpoint=${source.endpoint}`;
     const to = `azblob://${target.account}/${CONTAINER}?endpoint=${target.endpoint}`;
     const how = ['--layout', 'kopia', '--concurrency', `${CONCURRENCY}`];
     return {
       program: process.execPath,
-      args: [PROGRAM, 'replicate', from, to, ...how, '--state', `file://${join(folder, 'state')}`],
+      args: [
+        join(folder, 'node_modules/drydock', LAUNCHER),
+        'replicate',
+        from,
+        to,
+        ...how,
+        '--state',
+        `file://${join(folder, 'state')}`,
+      ],
       env: {
         ...basics(folder),
         AWS_ACCESS_KEY_ID: ACCESS_KEY,
