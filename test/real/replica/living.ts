@@ -3,9 +3,11 @@ import { readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesBody } from '../../../shared/stores/checksum.ts';
 import { SMALL_TREE, writeTree } from '../../fixtures/source-tree.ts';
+import type { FixtureRepository, LoadedObject } from '../../support/fixtures.ts';
 import { capture, fill } from './captured.ts';
 import { type Identity, Kopia, type KopiaPlace, type Tree } from './kopia.ts';
 import type { Places, StoreKind } from './places.ts';
+import { placeObjects } from './roots.ts';
 
 /** Who Velero is to Kopia, and the password that it has unless told otherwise. */
 const VELERO: Identity = { username: 'default', hostname: 'default' };
@@ -16,6 +18,12 @@ const VELERO_PASSWORD = 'static-passw0rd';
  * default's time, and what is in the store is the same but for one line of `kopia.repository`.
  */
 const FAST_KEY = '--format-block-key-derivation-algorithm=pbkdf2-sha256-600000';
+
+/** Part of what a fixture has of a repository. */
+export interface Kept {
+  readonly repository: FixtureRepository;
+  readonly objects: readonly LoadedObject[];
+}
 
 export class Living {
   /** Its prefix in the bucket or container. */
@@ -54,6 +62,27 @@ export class Living {
     await fill(await places.store(kind, prefix), await capture(await places.store('S3', prefix)));
     const writer = await Kopia.write(places.kopia(kind, prefix), options, 'connect');
     return new Living(places, kind, name, writer);
+  }
+
+  /** A repository that a fixture keeps, as far as it had come at some time. Nobody writes to it. */
+  static async adopt(
+    places: Places,
+    kind: StoreKind,
+    name: string,
+    { repository, objects }: Kept,
+  ): Promise<Living> {
+    const { prefix, password } = repository;
+    await placeObjects(await places.store(kind, prefixOf(name)), kind, objects, prefix);
+    const reader = await Kopia.connect(places.kopia(kind, prefixOf(name)), { password });
+    const living = new Living(places, kind, name, reader);
+    living.passwords.splice(0, 1, password);
+    return living;
+  }
+
+  /** Puts what a fixture's repository became later. */
+  async grow({ repository, objects }: Kept): Promise<void> {
+    const store = await this.#places.store(this.kind, this.prefix);
+    await placeObjects(store, this.kind, objects, repository.prefix);
   }
 
   get place(): KopiaPlace {

@@ -3,7 +3,7 @@
 import { bytesBody } from '../../../shared/stores/checksum.ts';
 import type { ObjectStore } from '../../../shared/stores/store.ts';
 import { repositoryPrefix } from '../../../shared/velero/layout.ts';
-import type { Fixture, FixtureRepository } from '../../support/fixtures.ts';
+import type { Fixture, FixtureRepository, LoadedObject } from '../../support/fixtures.ts';
 import type { StoreKind } from './places.ts';
 
 /** A Velero root, or a repository on its own. */
@@ -29,24 +29,35 @@ export function placeInRoot(root: Root, repository: FixtureRepository): string {
   return repositoryPrefix(IN_VELERO_ROOT.exec(repository.prefix)?.[2] ?? '');
 }
 
-/**
- * Puts a root's objects into a store in the order in which they were first written. Blob is given
- * their times; S3 takes none and has its own.
- */
+/** Puts a root's objects into a store; see `placeObjects`. */
 export async function placeRoot(
   store: ObjectStore,
   kind: StoreKind,
   fixture: Fixture,
-  root: Root,
+  { below }: Root,
 ): Promise<void> {
-  const objects = fixture.objects
-    .filter(({ key }) => key.startsWith(root.below))
-    .sort((a, b) => a.lastModified.getTime() - b.lastModified.getTime());
-  for (const { key, lastModified, bytes } of objects) {
+  const objects = fixture.objects.filter(({ key }) => key.startsWith(below));
+  await placeObjects(store, kind, objects, below);
+}
+
+/**
+ * Puts objects into a store in the order in which they were first written. Blob is given their
+ * times; S3 takes none and has its own.
+ */
+export async function placeObjects(
+  store: ObjectStore,
+  kind: StoreKind,
+  objects: readonly LoadedObject[],
+  below: string,
+): Promise<void> {
+  for (const { key, lastModified, bytes } of objects.toSorted(byTime)) {
     const content = await bytes();
-    await store.write(key.slice(root.below.length), bytesBody(content), {
+    await store.write(key.slice(below.length), bytesBody(content), {
       sizeBytes: content.length,
       ...(kind === 'Blob' && { source: { lastModified } }),
     });
   }
 }
+
+const byTime = (a: LoadedObject, b: LoadedObject): number =>
+  a.lastModified.getTime() - b.lastModified.getTime();
