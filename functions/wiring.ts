@@ -15,7 +15,7 @@ import { memoryStore } from '../shared/stores/memory.ts';
 import { metered } from '../shared/stores/metered.ts';
 import { readOnly } from '../shared/stores/read-only.ts';
 import type { ObjectStore } from '../shared/stores/store.ts';
-import { jsonLogger } from '../shared/telemetry/logger.ts';
+import { atLeast, jsonLogger } from '../shared/telemetry/logger.ts';
 import { totalsMeter } from '../shared/telemetry/meter.ts';
 import { publishReport } from './clients/events.ts';
 import { configFrom } from './config-source.ts';
@@ -164,7 +164,10 @@ export async function configuredReplicate(
 ): Promise<Report[]> {
   const { now, remainingMs, signal } = options;
   const clock = systemClock;
-  const log = jsonLogger((line) => console.log(line), clock.now);
+  const log = atLeast(
+    'info',
+    jsonLogger((line) => console.log(line), clock.now),
+  );
   const base: StoreContext = { env, clock, log, ...(signal && { signal }) };
   const config = await configFrom(configPath(env), base);
   const { events } = config;

@@ -1,4 +1,5 @@
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
+export const LOG_LEVELS = ['debug', 'info', 'warning', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Values that go into a log line. Secrets are not among them: nobody passes one here (S9). */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -13,6 +14,16 @@ export function jsonLogger(write: (line: string) => void, now: () => Date): Logg
   return {
     log: (level, message, fields) =>
       write(JSON.stringify({ time: now().toISOString(), level, message, ...fields })),
+  };
+}
+
+/** Passes on what is at least as important as `floor`: a first copy has a debug line per object. */
+export function atLeast(floor: LogLevel, logger: Logger): Logger {
+  const lowest = LOG_LEVELS.indexOf(floor);
+  return {
+    log(level, message, fields) {
+      if (LOG_LEVELS.indexOf(level) >= lowest) logger.log(level, message, fields);
+    },
   };
 }
 
