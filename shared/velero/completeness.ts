@@ -24,8 +24,8 @@ const TERMINAL: ReadonlySet<string> = new Set(['Completed', 'PartiallyFailed', '
  */
 const SAME_SECOND_WAIT_MS = 60_000;
 
-/** `velero-backup.json` of a few kB at most is the rule; managed fields make some large. */
-export const METADATA_SIZE_BYTES_MAX = 16 * 1024 * 1024;
+/** The API server keeps no object above 1.5 MiB; here it is indented. More is hostile (S10). */
+export const METADATA_SIZE_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * Reads the facts out of `velero-backup.json`. Tolerant of everything but what it needs.

@@ -7,6 +7,8 @@ import { artefactKey, POD_VOLUME_BACKUPS_SUFFIX, VOLUME_INFO_SUFFIX } from './la
 /** Lists of some 10,000 volumes fit; what is larger could fill a function's memory (S10). */
 const STORED_SIZE_BYTES_MAX = 8 * 1024 * 1024;
 const INFLATED_SIZE_BYTES_MAX = 32 * 1024 * 1024;
+/** A parsed value takes some 100 bytes however short its text is: `[]` or `{}` by the million. */
+const JSON_MARKS_MAX = 2_000_000;
 
 /**
  * The namespaces whose Kopia repositories a backup needs: those of its pod volume backups and of
@@ -59,7 +61,9 @@ async function readList(
   if (content === undefined) return [];
   if (content.info.sizeBytes > STORED_SIZE_BYTES_MAX) return undefined;
   try {
-    const value: unknown = JSON.parse(await inflate(await collect(content.body)));
+    const inflated = await inflate(await collect(content.body));
+    if (marksIn(inflated) > JSON_MARKS_MAX) return undefined;
+    const value: unknown = JSON.parse(inflated.toString('utf8'));
     // Velero writes the literal null for an empty list.
     if (value === null) return [];
     return Array.isArray(value) ? value : undefined;
@@ -69,10 +73,19 @@ async function readList(
   }
 }
 
-function inflate(bytes: Uint8Array): Promise<string> {
+/** The characters that begin or part values; within strings they count too, which is harmless. */
+function marksIn(json: Uint8Array): number {
+  let marks = 0;
+  for (const byte of json) if (MARKS.has(byte)) marks += 1;
+  return marks;
+}
+
+const MARKS: ReadonlySet<number> = new Set(Buffer.from('[{,:'));
+
+function inflate(bytes: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     gunzip(bytes, { maxOutputLength: INFLATED_SIZE_BYTES_MAX }, (error, inflated) =>
-      error ? reject(error) : resolve(inflated.toString('utf8')),
+      error ? reject(error) : resolve(inflated),
     );
   });
 }

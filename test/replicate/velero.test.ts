@@ -246,6 +246,16 @@ describe('referencedNamespaces()', () => {
     expect([...((await referencedNamespaces(source, 'x')) ?? [])].sort()).toEqual(['a', 'c']);
   });
 
+  test('does not parse a small object that would fill the memory', async () => {
+    const source = memory('source');
+    const bomb = gzipSync(`[${'[],'.repeat(10_000_000)}[]]`);
+    expect(bomb.length).toBeLessThan(100_000);
+    await put(source, 'backups/x/x-podvolumebackups.json.gz', bomb);
+    const before = process.memoryUsage.rss();
+    expect(await referencedNamespaces(source, 'x')).toBeUndefined();
+    expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 1024 * 1024);
+  });
+
   test('knows nothing where a list cannot be read', async () => {
     const source = await production();
     await put(source, 'backups/x/x-podvolumebackups.json.gz', 'no gzip');
