@@ -89,6 +89,13 @@ export const FINDINGS = {
     why: 'They describe restores of the source cluster and would confuse Velero at the replica',
     fix: 'Nothing to do',
   },
+  REPOSITORY_UNREADABLE: {
+    severity: 'error',
+    meaning:
+      'The kopia.repository of a repository, at the source or at the target, is no format blob; that repository was left out',
+    why: 'It was overwritten or damaged, and Kopia opens neither; the other repositories are replicated all the same, and backups that need this one wait',
+    fix: 'Restore kopia.repository from an older version of the object, or from the copy at the other side if the password was not changed since',
+  },
   SEEDING_MIXED: {
     severity: 'error',
     meaning:

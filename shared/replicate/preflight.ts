@@ -25,7 +25,6 @@ export async function preflight(run: RouteRun): Promise<Layout> {
 }
 
 async function preflightKopia(run: RouteRun): Promise<Layout> {
-  await checkRepository(run, '');
   if ((await repositoryState(run, '')) !== 'whole') {
     const hint = `Check the URL; a repository has "${FORMAT_BLOB}" at its root. For a Velero root use --layout velero`;
     throw nothingFound(run, `there is no ${FORMAT_BLOB}`, hint);
@@ -79,29 +78,38 @@ async function findRepositories(run: RouteRun): Promise<Pick<Layout, 'repositori
   const source = await namespacesOf('source');
   for (const namespace of new Set([...source, ...(await namespacesOf('target'))])) {
     const prefix = repositoryPrefix(namespace);
-    await checkRepository(run, prefix);
-    const state = await repositoryState(run, prefix);
+    const state = await repositoryState(run, prefix).catch(unreadable);
     if (state === 'whole') repositories.push(prefix);
-    else if (state === 'unopenable') {
+    else if (state !== 'absent') {
       broken.push(namespace);
       const subject = `${run.deps.source.url}/${prefix}`;
-      const message = `Left out "${prefix}": it has no ${FORMAT_BLOB}`;
-      run.tally.findings.push(finding('REPOSITORY_ABSENT', subject, message));
+      const why = state === 'unopenable' ? `it has no ${FORMAT_BLOB}` : state.message;
+      const code = state === 'unopenable' ? 'REPOSITORY_ABSENT' : 'REPOSITORY_UNREADABLE';
+      run.tally.findings.push(finding(code, subject, `Left out "${prefix}": ${why}`));
     }
   }
   return { repositories, broken };
 }
 
-/** Refuses a target that would lose its repository, or get another one mixed into it. */
-async function checkRepository(run: RouteRun, prefix: string): Promise<void> {
+/** One bad format blob, at either side, must not keep the other repositories from their copies. */
+function unreadable(error: unknown): DrydockError {
+  if (error instanceof DrydockError && error.code === 'NOT_A_REPOSITORY') return error;
+  throw error;
+}
+
+/**
+ * Refuses a target that would lose its repository, or get another one mixed into it.
+ * @returns whether the source has a format blob.
+ */
+async function checkRepository(run: RouteRun, prefix: string): Promise<boolean> {
   const { source, target } = run.deps;
-  const targetId = await readRepositoryId(target, prefix, { signal: run.signal });
-  if (targetId === undefined) return;
   const sourceId = await readRepositoryId(source, prefix, { signal: run.signal });
+  const targetId = await readRepositoryId(target, prefix, { signal: run.signal });
+  if (targetId === undefined) return sourceId !== undefined;
   if (sourceId === undefined) {
     throw sourceEmpty(run, `the source lacks "${prefix}${FORMAT_BLOB}"`);
   }
-  if (sourceId === targetId) return;
+  if (sourceId === targetId) return true;
   const message = `Cannot replicate "${source.url}/${prefix}" to "${target.url}/${prefix}": the target holds another repository (its uniqueID differs)`;
   const hint = 'Give the route a target of its own, or move the other repository away';
   throw new DrydockError('refused', 'OTHER_REPOSITORY', message, { hint });
@@ -112,7 +120,7 @@ type RepositoryState = 'whole' | 'unopenable' | 'absent';
 async function repositoryState(run: RouteRun, prefix: string): Promise<RepositoryState> {
   const { source } = run.deps;
   const options = { signal: run.signal };
-  if ((await source.stat(`${prefix}${FORMAT_BLOB}`, options)) !== undefined) return 'whole';
+  if (await checkRepository(run, prefix)) return 'whole';
   if ((await source.stat(`${prefix}${SHARDS_FILE}`, options)) !== undefined) {
     const message = `Cannot replicate "${source.url}/${prefix}": Kopia sharded this folder`;
     const hint = 'Copy it with "kopia repository sync-to" into a bucket or a --flat folder first';

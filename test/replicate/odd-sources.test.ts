@@ -166,6 +166,21 @@ describe('replicate() of odd roots', () => {
     expect(report.findings.map(({ code }) => code)).toEqual(['BACKUP_DEBRIS']);
   });
 
+  test.each(['', 'garbage', '{"uniqueID":1}'])(
+    'a format blob that is none (%j) keeps its own repository back and no other',
+    async (text) => {
+      const [source, target] = [await production(), memory('target')];
+      await put(source, 'kopia/media/kopia.repository', text);
+      const report = await runRoute(source, target);
+      expect(report.findings.map(({ code }) => code)).toContain('REPOSITORY_UNREADABLE');
+      const copied = await keysOf(target);
+      expect(copied.filter((key) => key.startsWith('kopia/media/'))).toEqual([]);
+      expect(copied).toContain('kopia/shop/kopia.repository');
+      expect(copied).not.toContain(metadataKey(MOVED));
+      expect(copied).toContain(metadataKey('platform-manual'));
+    },
+  );
+
   test('an empty object that a console made for a folder is no broken repository', async () => {
     const source = await production();
     await put(source, 'kopia/', '');
