@@ -123,7 +123,7 @@ async function repositoryState(run: RouteRun, prefix: string): Promise<Repositor
   if (await checkRepository(run, prefix)) return 'whole';
   if ((await source.stat(`${prefix}${SHARDS_FILE}`, options)) !== undefined) {
     const message = `Cannot replicate "${source.url}/${prefix}": Kopia sharded this folder`;
-    const hint = 'Copy it with "kopia repository sync-to" into a bucket or a --flat folder first';
+    const hint = 'Copy it with "kopia repository sync-to" into a bucket first';
     throw new DrydockError('operation', 'SHARDED_REPOSITORY', message, { hint });
   }
   for await (const { key, sizeBytes } of source.list(prefix, options)) {
