@@ -55,7 +55,8 @@ async function rawStore({ location, access }: Place, context: StoreContext): Pro
       const { containerClient } = await import('./clients/blob.ts');
       const { blobStore } = await import('../shared/stores/blob.ts');
       const container = await containerClient(location, access, sources);
-      return blobStore({ container, account: location.account });
+      const { account, container: containerName } = location;
+      return blobStore({ container, account, containerName });
     }
     case 'file': {
       const { fileStore } = await import('../shared/stores/file.ts');

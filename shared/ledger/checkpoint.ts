@@ -8,6 +8,8 @@ export interface RouteCheckpoint {
   readonly target: string;
   /** When a run last came to its end with everything copied. */
   readonly lastCompletedAt: string | undefined;
+  /** When a run first began: a route that never came to its end has been behind since then. */
+  readonly firstStartedAt: string;
   /** When a run last began. */
   readonly lastStartedAt: string;
 }
@@ -17,8 +19,9 @@ const CHECKPOINT: RecordKind<RouteCheckpoint> = {
   schemaVersion: 1,
   parse(value) {
     const record = value as RouteCheckpoint;
-    if (typeof record.source !== 'string' || Number.isNaN(Date.parse(record.lastStartedAt))) {
-      throw new TypeError('Checkpoint lacks its source or its time');
+    const times = [record.firstStartedAt, record.lastStartedAt].map((time) => Date.parse(time));
+    if (typeof record.source !== 'string' || times.some(Number.isNaN)) {
+      throw new TypeError('Checkpoint lacks its source or its times');
     }
     return record;
   },

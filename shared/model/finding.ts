@@ -32,9 +32,9 @@ export const FINDINGS = {
     fix: 'Delete the folder of that backup at the replica, velero-backup.json first, once you are sure that its end at the source was intended',
   },
   CATCHING_UP: {
-    severity: 'warning',
+    severity: 'error',
     meaning:
-      'The last completed run of this route is more than 20 hours old, so the replica may be behind an index whose packs the source has meanwhile removed',
+      'No run of this route has come to its end for more than 20 hours, so the replica may be behind an index whose packs the source has meanwhile removed',
     why: 'Without the repository password the order of copies protects the replica only if runs succeed more often than Kopia removes packs (24 hours)',
     fix: 'Run the route at least every few hours; the finding ends with the first run that completes',
   },

@@ -73,10 +73,10 @@ function routeRun(
 /** @returns why the run ended before its work, if it did. */
 async function runRoute(run: RouteRun): Promise<string | undefined> {
   const previous = await readCheckpoint(run.deps.state, run.config.sourceUrl, run.config.targetUrl);
-  await saveCheckpoint(run, previous?.lastCompletedAt);
+  await saveCheckpoint(run, previous, previous?.lastCompletedAt);
   try {
     const isComplete = await copyRoute(run);
-    if (isComplete) await saveCheckpoint(run, run.deps.clock.now().toISOString());
+    if (isComplete) await saveCheckpoint(run, previous, run.deps.clock.now().toISOString());
     else reportCatchingUp(run, previous);
     return undefined;
   } catch (error) {
@@ -104,23 +104,32 @@ async function copyRoute(run: RouteRun): Promise<boolean> {
   return isComplete;
 }
 
-async function saveCheckpoint(run: RouteRun, lastCompletedAt: string | undefined): Promise<void> {
+async function saveCheckpoint(
+  run: RouteRun,
+  previous: RouteCheckpoint | undefined,
+  lastCompletedAt: string | undefined,
+): Promise<void> {
   if (run.config.dryRun) return;
   const checkpoint: RouteCheckpoint = {
     source: run.config.sourceUrl,
     target: run.config.targetUrl,
     lastCompletedAt,
+    firstStartedAt: previous?.firstStartedAt ?? run.now.toISOString(),
     lastStartedAt: run.now.toISOString(),
   };
   await writeCheckpoint(run.deps.state, checkpoint, run.deps.uniqueId());
 }
 
+/** A route that has never come to its end is behind since its first run. */
 function reportCatchingUp(run: RouteRun, previous: RouteCheckpoint | undefined): void {
-  if (previous?.lastCompletedAt === undefined) return;
-  const ageHours = (run.now.getTime() - Date.parse(previous.lastCompletedAt)) / 3_600_000;
+  if (previous === undefined) return;
+  const since = previous.lastCompletedAt ?? previous.firstStartedAt;
+  const ageHours = (run.now.getTime() - Date.parse(since)) / 3_600_000;
   if (ageHours <= COMPLETED_AGE_HOURS_MAX) return;
   const subject = run.deps.target.url;
-  const message = `The replica is catching up: its last completed run ended ${ageHours.toFixed(1)} hours ago`;
+  const what =
+    previous.lastCompletedAt === undefined ? 'first run began' : 'last completed run ended';
+  const message = `The replica is catching up: its ${what} ${ageHours.toFixed(1)} hours ago`;
   run.tally.findings.push(finding('CATCHING_UP', subject, message));
   run.tally.verdicts.push({ kind: 'unchecked', subject, reason: 'catching up' });
 }

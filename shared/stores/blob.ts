@@ -28,8 +28,9 @@ import { expectedSize, rangeError, received, wholeSize } from './transfer.ts';
 export interface BlobStoreOptions {
   /** Of any endpoint and credential, built with `blobClientSettings`. */
   readonly container: ContainerClient;
-  /** For messages; the client knows it where the endpoint's name or path holds it. */
+  /** For messages; the client knows both where the endpoint's name or path holds the account. */
   readonly account?: string;
+  readonly containerName?: string;
 }
 
 export const BLOB_CAPABILITIES: StoreCapabilities = {
@@ -46,8 +47,10 @@ export const BLOB_CAPABILITIES: StoreCapabilities = {
 const PAGE_SIZE = 5000;
 
 /** A container of Azure Blob storage, or of a server that speaks its protocol. */
-export function blobStore({ container, account }: BlobStoreOptions): ObjectStore {
-  const store = new BlobContainer(container, account ?? container.accountName);
+export function blobStore(options: BlobStoreOptions): ObjectStore {
+  const { container, account, containerName } = options;
+  const name = containerName ?? container.containerName;
+  const store = new BlobContainer(container, account ?? container.accountName, name);
   // A plain object, as all stores are: tests and wrappers take it apart.
   return {
     url: store.url,
@@ -68,8 +71,8 @@ class BlobContainer implements ObjectStore {
   readonly #container: ContainerClient;
   readonly #removeMany: ReturnType<typeof manyRemover>;
 
-  constructor(container: ContainerClient, account: string) {
-    this.url = `azblob://${account}/${container.containerName}`;
+  constructor(container: ContainerClient, account: string, name: string) {
+    this.url = `azblob://${account}/${name}`;
     this.#container = container;
     this.#removeMany = manyRemover({
       container,

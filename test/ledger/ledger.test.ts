@@ -194,6 +194,7 @@ describe('checkpoint', () => {
       source: 's3://a',
       target: 'azblob://b/c',
       lastCompletedAt: undefined,
+      firstStartedAt: '2025-12-31T00:00:00.000Z',
       lastStartedAt: '2026-01-01T00:00:00.000Z',
     };
     expect(await readCheckpoint(state, 's3://a', 'azblob://b/c')).toBeUndefined();
@@ -201,6 +202,7 @@ describe('checkpoint', () => {
     expect(await readCheckpoint(state, 's3://a', 'azblob://b/c')).toEqual({
       source: value.source,
       target: value.target,
+      firstStartedAt: value.firstStartedAt,
       lastStartedAt: value.lastStartedAt,
     });
     expect(await readCheckpoint(state, 's3://a', 'azblob://b/other')).toBeUndefined();

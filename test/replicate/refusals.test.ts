@@ -233,6 +233,17 @@ describe('replicate() and trouble', () => {
     expect(finished.findings.map(({ code }) => code)).not.toContain('CATCHING_UP');
   });
 
+  test('says "catching up" of a route that has never come to its end', async () => {
+    const clock = fakeClock();
+    const [source, target, state] = [await veleroLike(), memory('target'), memory('state')];
+    const stop = (): Date => new Date(clock.now().getTime() + 1000);
+    const first = await runRoute(source, target, { state, clock, deadline: stop() });
+    expect(first.findings).toEqual([]);
+    clock.advance(21 * 3_600_000);
+    const later = await runRoute(source, target, { state, clock, deadline: stop() });
+    expect(later.findings).toMatchObject([{ code: 'CATCHING_UP', severity: 'error' }]);
+  });
+
   test('leaves foreign folders, restores and unopenable repositories out and says so', async () => {
     const [source, target] = [await veleroLike(), memory('target')];
     await put(source, 'photos/1.jpg');
