@@ -124,7 +124,7 @@ export const SCENARIOS: readonly Scenario[] = [
     begin: made(),
     generations: [liveThroughEpochs, compactEpochs, compactAgain],
     isSeededWhole: true,
-    writes: [/^put xe/, /^put xs/, /^put xw/],
+    writes: [/^put xe/, /^put xs/, /^put xr/, /^put xw/],
   },
 ];
 
@@ -137,12 +137,12 @@ const SHORTEST_EPOCHS = [
   '--epoch-checkpoint-frequency=2',
 ];
 
-/** Enough index blobs for two epochs; most of them hold a policy, which costs no restore. */
+/** Enough index blobs for three epochs; most of them hold a policy, which costs no restore. */
 async function liveThroughEpochs(living: Living): Promise<void> {
   await living.writer.run('repository', 'set-parameters', ...SHORTEST_EPOCHS);
   await living.backUp('db', 1, 12);
   await living.backUp('web', 1, 20);
-  for (let epoch = 0; epoch < 2; epoch += 1) await fillEpoch(living);
+  for (let epoch = 0; epoch < 3; epoch += 1) await fillEpoch(living);
   await living.deleteOldest();
 }
 
