@@ -1,5 +1,6 @@
 import { FORMAT_BLOB, PACK_PREFIXES, parseBlobName } from '../kopia/blob-names.ts';
 import { finding } from '../model/finding.ts';
+import type { Verdict } from '../model/report.ts';
 import type { ObjectInfo } from '../stores/store.ts';
 import { isStoreError } from '../stores/store-error.ts';
 import { type CopyItem, copyAll, copyOne, type RouteRun } from './copy.ts';
@@ -51,9 +52,7 @@ export async function replicateRepository(
     const leftovers = isSettled ? await leftoversOf(run, prefix, frozen) : [];
     if (leftovers.length > 0) return leftClosed(run, subject, leftovers);
     if (isSettled && (await publish(run, prefix, subject, frozen))) {
-      if (!run.config.dryRun) {
-        run.tally.verdicts.push({ kind: 'verified', subject: `${run.deps.target.url}/${subject}` });
-      }
+      if (!run.config.dryRun) run.tally.verdicts.push(verdictOf(run, subject, frozen));
       return { kind: 'replicated', heldUntilMs: frozen.completeUntilMs };
     }
     run.deps.log.log('info', 'Plan of a repository went stale', { subject, plan });
@@ -94,6 +93,16 @@ function leftClosed(run: RouteRun, subject: string, keys: readonly string[]): Re
   const reason = 'its first copy may be mixed from two repositories';
   run.tally.verdicts.push({ kind: 'unchecked', subject: where, reason });
   return { kind: 'left', heldUntilMs: Number.NEGATIVE_INFINITY };
+}
+
+/** Complete as listed: what the bytes are worth is not said here, only that they are the source's. */
+function verdictOf(run: RouteRun, subject: string, frozen: FrozenRepository): Verdict {
+  const replica = `${run.deps.target.url}/${subject}`;
+  if (frozen.completeUntilMs === Number.POSITIVE_INFINITY) {
+    return { kind: 'verified', subject: replica };
+  }
+  const reason = 'the source never stood still; its last 15 minutes wait for the next run';
+  return { kind: 'unchecked', subject: replica, reason };
 }
 
 /** @returns false when the plan went stale: it grew old, or an object of it vanished or changed. */
