@@ -4,7 +4,7 @@
  *
  *     npm run bench                              writes docs/benchmarks.md
  *     npm run bench -- --quick                   small sizes, one run, prints only
- *     npm run bench -- --runs 3 --only large
+ *     npm run bench -- --runs 3 --only large     prints only
  *
  * Needs the tools of test/real/tools, Python 3 and, for a core each, taskset.
  */
@@ -46,18 +46,25 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   const runs = Number(values.runs ?? (values.quick ? 1 : 5));
   const all = values.quick ? QUICK_WORKLOADS : WORKLOADS;
+  const writes = !values.quick && values.only === undefined;
   const workloads = all.filter(({ name }) => (values.only ?? name) === name);
   const place = await roomyFolder(workloads);
   const folder = await mkdtemp(join(place, 'drydock-bench-'));
   // What the servers and the clients create goes there too.
   process.env['TMPDIR'] = folder;
-  const closers = [() => rm(folder, { recursive: true, force: true })];
-  const close = async (): Promise<void> => {
+  const closers: Closers = [() => rm(folder, { recursive: true, force: true })];
+  let closing: Promise<void> | undefined;
+  let interrupted = false;
+  const close = (): Promise<void> => {
     endMeasured();
-    for (const closer of closers.splice(0).reverse()) await closer();
+    closing ??= closeAll(closers);
+    return closing;
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => void close().then(() => process.exit(130)));
+    process.on(signal, () => {
+      interrupted = true;
+      void close();
+    });
   }
   try {
     for (const one of BUNDLES.filter(({ name }) => name === 'cli')) await bundle(one);
@@ -65,20 +72,28 @@ async function main(): Promise<number> {
     const source = await startSource(folder);
     closers.push(source.close);
     const series: Series[] = [];
-    for (const workload of workloads) {
+    for (const [at, workload] of workloads.entries()) {
       series.push(...(await compare(workload, source, runs, folder, closers)));
       say(`\n${table(workload, series)}\n`);
+      if (!writes) continue;
+      const how = { runs, memoryDisk: place === MEMORY_DISK };
+      await writeFile(PAGE, page(workloads.slice(0, at + 1), series, how));
     }
-    if (!values.quick && values.only === undefined) {
-      await writeFile(PAGE, page(workloads, series, { runs, memoryDisk: place === MEMORY_DISK }));
-      say('Written to docs/benchmarks.md');
-    }
+    if (writes) say('Written to docs/benchmarks.md');
     const broken = floorsKept(series).filter(({ kept }) => !kept);
     for (const { floor, measured } of broken) say(`Not kept: ${floor} (${measured})`);
     return values.quick || broken.length === 0 ? 0 : 1;
+  } catch (error) {
+    // What is under way fails when it is ended.
+    if (interrupted) return 130;
+    throw error;
   } finally {
     await close();
   }
+}
+
+async function closeAll(closers: Closers): Promise<void> {
+  for (const closer of closers.splice(0).reverse()) await closer();
 }
 
 /** Memory, where there is room for source and copy: a disk would be what is measured. */
@@ -139,7 +154,8 @@ async function runOnce(
     await verify(workload, container, thorough);
     return measured;
   } finally {
-    closers.splice(closers.indexOf(target.close), 1);
+    const at = closers.indexOf(target.close);
+    if (at >= 0) closers.splice(at, 1);
     await target.close();
     await rm(own, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
-import { cpus, totalmem } from 'node:os';
+import { createRequire } from 'node:module';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { toolVersion } from '../real/tools/tools.ts';
 import { CONCURRENCY, type Contender } from './contenders.ts';
 import { isPinned, type Measured } from './measure.ts';
@@ -125,13 +126,13 @@ ${[...flags].map(([name, command]) => `- ${name}: \`${command}\``).join('\n')}
 - The tools do not do the same. Drydock freezes the index, copies packs before indexes and the
   format blob last, takes a lease, and checks every object against the source's checksum. Kopia
   sees a repository's blobs alone. rclone copies in any order.
-- Copying the first time is the case in which rclone needs the fewest flags to be fast; without
-  \`--use-server-modtime\` it asks for the metadata of every source object, which is the row
-  "rclone copy".
+- The row "rclone copy" has rclone's own settings but for the number of transfers: without
+  \`--use-server-modtime\` it asks for the metadata of every source object.
 `;
 }
 
 function conditions(how: { readonly runs: number; readonly memoryDisk: boolean }): string[] {
+  const azurite = createRequire(import.meta.url)('azurite/package.json') as { version: string };
   const all = cpus();
   const gibibytes = Math.round(totalmem() / 1024 / MIB);
   const pins = isPinned()
@@ -139,11 +140,12 @@ function conditions(how: { readonly runs: number; readonly memoryDisk: boolean }
     : 'servers and client share all cores';
   return [
     `- Machine: ${all.length} cores (${all[0]?.model ?? 'unknown'}), ${gibibytes} GiB; ${pins}.`,
-    `- Source: versitygw ${toolVersion('versitygw')} (posix). Target: Azurite 3.37.0, started anew for each run.`,
+    `- Source: versitygw ${toolVersion('versitygw')} (posix, keep-alive). Target: Azurite ${azurite.version}, started anew for each run.`,
+    `- Load average of the last fifteen minutes at the end: ${loadavg()[2]?.toFixed(1)}.`,
     `- Their data lies ${how.memoryDisk ? 'in memory (`/dev/shm`)' : 'on disk'}.`,
     '- The repository is made by Kopia itself; the packs added to it are random bytes.',
     `- ${CONCURRENCY} objects under way at once for everybody; the order of the tools changes each round.`,
-    '- Whole processes are timed, their start included.',
+    '- Whole processes are timed, their start included; Drydock is bundled, as npm installs it.',
     '- After each run the copy is listed and compared by names and sizes; after the first run of',
     '  each tool every pack is read back and compared by MD5.',
     '- `kopia repository sync-to` reaches Azurite over plain HTTP by `doNotUseTLS`, with Azurite named as',
