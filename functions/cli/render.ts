@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { type Finding, SEVERITIES, type Severity } from '../../shared/model/finding.ts';
 import type { Action, Report } from '../../shared/model/report.ts';
-import { type Colors, count, duration, printable, size } from './terminal.ts';
+import { type Colors, count, duration, NO_BORDERS, printable, size } from './terminal.ts';
 
 /** A report for people: what was done, what to know, and the verdict as the last line. */
 export function renderReport(report: Report, colors: Colors): string {
@@ -53,24 +53,6 @@ function totals(actions: readonly Action[]): { readonly objects: number; readonl
   const bytes = actions.reduce((sum, action) => sum + action.sizeBytes, 0);
   return { objects, bytes };
 }
-
-const NO_BORDERS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};
 
 function bySeverity(left: Finding, right: Finding): number {
   return SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity);

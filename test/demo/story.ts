@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { colorsOf, size } from '../../functions/cli/terminal.ts';
+import { colorsOf, NO_BORDERS, size } from '../../functions/cli/terminal.ts';
 
 const colors = colorsOf(process.stdout, process.env);
 
@@ -79,21 +79,3 @@ export function summary(results: readonly StepResult[]): void {
   line(colors.bold('Summary'));
   for (const row of table.toString().split('\n')) line(row.trimEnd());
 }
-
-const NO_BORDERS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};
