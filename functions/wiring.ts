@@ -182,8 +182,7 @@ export async function configuredReplicate(
   for (const route of selectRoutes(config, routeNames(env))) {
     try {
       const run = runOfRoute(route, config, { dryRun: false });
-      const startedAt = reports.length + failures.length === 0 ? now : clock.now();
-      const report = await runReplicate(run, context, startedAt, deadlineAt(end, clock));
+      const report = await runReplicate(run, context, now, deadlineAt(end, clock));
       reports.push(report);
       log.log('info', 'route replicated', { route: route.name, ...countsOf(report) });
     } catch (error) {
