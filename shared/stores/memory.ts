@@ -27,8 +27,8 @@ export const MEMORY_CAPABILITIES: StoreCapabilities = {
 };
 
 /**
- * A store in this process, with the semantics of the port and nothing else. For tests, and for
- * `memory:` locations of trials; it is gone when the process ends.
+ * A store in this process, with the semantics of the port and nothing else: for tests, and for the
+ * state of a plan that must leave nothing behind. It is gone when the process ends.
  */
 export function memoryStore(name: string, clock: Clock): ObjectStore {
   const entries = new Map<string, Entry>();

@@ -26,5 +26,3 @@ export function atLeast(floor: LogLevel, logger: Logger): Logger {
     },
   };
 }
-
-export const silentLogger: Logger = { log: () => undefined };

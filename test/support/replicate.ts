@@ -7,8 +7,8 @@ import type { ReplicateConfig, ReplicateDeps } from '../../shared/replicate/job.
 import { replicate } from '../../shared/replicate/replicate.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
 import type { ObjectReader, ObjectStore } from '../../shared/stores/store.ts';
-import { silentLogger } from '../../shared/telemetry/logger.ts';
 import { fakeClock } from './clock.ts';
+import { silentLogger } from './logger.ts';
 
 export interface RouteOptions {
   readonly config?: Partial<ReplicateConfig>;

@@ -6,10 +6,10 @@ import { openStore } from '../../../functions/stores.ts';
 import type { Place } from '../../../shared/config/config.ts';
 import { parseLocationUrl } from '../../../shared/config/location.ts';
 import type { ObjectStore } from '../../../shared/stores/store.ts';
-import { silentLogger } from '../../../shared/telemetry/logger.ts';
 import { BUCKET_KEYS, Bucket } from '../../fixtures/bucket.ts';
 import { type Azurite, startAzurite } from '../../support/azurite.ts';
 import { systemClock } from '../../support/clock.ts';
+import { silentLogger } from '../../support/logger.ts';
 import type { KopiaPlace } from './kopia.ts';
 
 export type StoreKind = 'S3' | 'Blob';
