@@ -1,4 +1,5 @@
 import { finding } from '../model/finding.ts';
+import { forEachLimited } from '../model/limited.ts';
 import { collect } from '../stores/checksum.ts';
 import type { ObjectInfo } from '../stores/store.ts';
 import { isStoreError } from '../stores/store-error.ts';
@@ -19,7 +20,6 @@ import {
 import { referencedNamespaces } from '../velero/volume-references.ts';
 import { type BackupFolder, groupBackups, isReplicated, planBackup } from './backup-plan.ts';
 import { copyOne, listAll, type RouteRun, withStamp } from './copy.ts';
-import { forEachLimited } from './pool.ts';
 
 /** A backup that was found complete before any repository was frozen. */
 export interface CompleteBackup {

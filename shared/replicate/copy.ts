@@ -1,4 +1,5 @@
 import type { Deadline } from '../model/clock.ts';
+import { forEachLimited } from '../model/limited.ts';
 import type {
   Checksums,
   ObjectContent,
@@ -9,7 +10,6 @@ import type {
 } from '../stores/store.ts';
 import { PART_SIZE_BYTES } from '../stores/store.ts';
 import type { ReplicateConfig, ReplicateDeps } from './job.ts';
-import { forEachLimited } from './pool.ts';
 import type { ActionKind, Tally } from './tally.ts';
 
 /** What every step of a run needs. */
