@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContainerClient } from '@azure/storage-blob';
-import { forEachLimited } from '../../shared/replicate/pool.ts';
+import { forEachLimited } from '../../shared/model/limited.ts';
 import type { FilledWorkload } from './workloads.ts';
 
 /**

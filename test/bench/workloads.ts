@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { forEachLimited } from '../../shared/replicate/pool.ts';
+import { forEachLimited } from '../../shared/model/limited.ts';
 import { toolPath } from '../real/tools/tools.ts';
 import { ACCESS_KEY, REGION, SECRET_KEY, type SourceServer } from './servers.ts';
 

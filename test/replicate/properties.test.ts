@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { activeIndexes } from '../../shared/kopia/active-indexes.ts';
+import { forEachLimited } from '../../shared/model/limited.ts';
 import { type ListedIndex, publicationOrder } from '../../shared/replicate/kopia-plan.ts';
 import { mergeListings } from '../../shared/replicate/merge.ts';
-import { forEachLimited } from '../../shared/replicate/pool.ts';
 import { compareKeys } from '../../shared/stores/keys.ts';
 import type { ObjectInfo } from '../../shared/stores/store.ts';
 

@@ -1,7 +1,7 @@
 /** Replication killed after every one of its writes, and what Kopia says of the target then. */
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
-import { forEachLimited } from '../../../shared/replicate/pool.ts';
+import { forEachLimited } from '../../../shared/model/limited.ts';
 import type { ObjectStore } from '../../../shared/stores/store.ts';
 import { systemClock } from '../../support/clock.ts';
 import { Killed, killedAfter, neverWritten } from '../../support/faults.ts';
