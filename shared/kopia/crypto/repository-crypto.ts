@@ -35,7 +35,7 @@ export interface RepositoryCrypto {
   /**
    * The same for a small blob, in one piece, checked.
    * @param sizeBytesMax most bytes of plaintext that are held.
-   * @throws SealError; KOPIA_BLOB_TOO_LARGE when there are more.
+   * @throws SealError, `too-large` when there are more.
    */
   readBlob(blobId: string, body: AsyncIterable<Uint8Array>, sizeBytesMax: number): Promise<Buffer>;
 }

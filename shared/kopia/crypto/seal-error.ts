@@ -1,8 +1,14 @@
-/** Why stored bytes are not what was once sealed. */
-export type SealReason = 'too-short' | 'ecc-damaged' | 'not-authentic' | 'hash-mismatch';
+/** Why stored bytes are not what was once sealed; `too-large`: more than may be held. */
+export type SealReason =
+  | 'too-short'
+  | 'too-large'
+  | 'ecc-damaged'
+  | 'not-authentic'
+  | 'hash-mismatch';
 
 const MEANINGS: Readonly<Record<SealReason, string>> = {
-  'too-short': 'too few bytes for what every writer adds',
+  'too-short': 'fewer bytes than every writer adds',
+  'too-large': 'more bytes than may be held in memory',
   'ecc-damaged': 'a checksum of the error correction does not match',
   'not-authentic': 'decryption failed: other bytes or another key',
   'hash-mismatch': 'the decrypted bytes are not those that the name promises',
