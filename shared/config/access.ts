@@ -27,7 +27,8 @@ function accessOf(entry: AccessEntry): Access {
   };
 }
 
-function reference(text: string | undefined): SecretReference | undefined {
+/** A reference of the file that the schema has checked. */
+export function reference(text: string | undefined): SecretReference | undefined {
   return text === undefined ? undefined : parseSecretReference(text);
 }
 

@@ -20,6 +20,8 @@ export interface Place {
 export interface NamedLocation extends Place {
   readonly name: string;
   readonly layout: 'velero' | 'kopia';
+  /** Opens the Kopia repositories of the location. */
+  readonly repositoryPassword?: SecretReference;
 }
 
 export interface Route {

@@ -1,4 +1,4 @@
-import { placeOf } from './access.ts';
+import { placeOf, reference } from './access.ts';
 import type { NamedLocation, Place } from './config.ts';
 import {
   type AccessEntry,
@@ -35,7 +35,13 @@ export function partsOf(value: unknown): Parts {
     const entry = locationSchema.safeParse(raw).data;
     if (entry === undefined) continue;
     entries.set(name, entry);
-    locations.set(name, { ...placeOf(entry), name, layout: entry.layout });
+    const password = reference(entry.repositoryPassword);
+    locations.set(name, {
+      ...placeOf(entry),
+      name,
+      layout: entry.layout,
+      ...(password !== undefined && { repositoryPassword: password }),
+    });
   }
   const replicate = isRecord(root['replicate']) ? root['replicate'] : {};
   const list: readonly unknown[] = Array.isArray(replicate['routes']) ? replicate['routes'] : [];

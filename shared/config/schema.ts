@@ -80,6 +80,10 @@ export const locationSchema = z.strictObject({
     .enum(['velero', 'kopia'])
     .default('velero')
     .meta({ description: 'A Velero root with backups/ and kopia/, or one Kopia repository' }),
+  repositoryPassword: secret.optional().meta({
+    description:
+      "The password of the Kopia repositories here; without it Velero's default is tried",
+  }),
   ...access,
 });
 
@@ -129,7 +133,7 @@ export const configSchema = z
 
 export type LocationEntry = z.output<typeof locationSchema>;
 export type RouteEntry = z.output<typeof routeSchema>;
-export type AccessEntry = Omit<LocationEntry, 'layout'>;
+export type AccessEntry = Omit<LocationEntry, 'layout' | 'repositoryPassword'>;
 
 /** What editors complete and check `drydock.yaml` by; published as `docs/drydock.schema.json`. */
 export function configJsonSchema(): JsonSchema {

@@ -55,6 +55,17 @@ describe('parseConfig()', () => {
     });
   });
 
+  test('keeps the reference to the password of a repository', () => {
+    const text = changed(
+      '    layout: kopia',
+      '    layout: kopia\n    repositoryPassword: env:PASS',
+    );
+    expect(parseConfig(text, 'drydock.yaml').locations.get('lab')).toMatchObject({
+      layout: 'kopia',
+      repositoryPassword: { scheme: 'env', name: 'PASS' },
+    });
+  });
+
   test('keeps secrets as references', () => {
     expect(parseConfig(GOOD, 'drydock.yaml').locations.get('lab')?.access).toEqual({
       accessKey: {
