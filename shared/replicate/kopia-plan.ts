@@ -1,4 +1,3 @@
-import { activeIndexes } from '../kopia/active-indexes.ts';
 import {
   BLOB_CONFIG,
   FORMAT_BLOB,
@@ -6,6 +5,7 @@ import {
   parseBlobName,
   VELERO_MARKER,
 } from '../kopia/blob-names.ts';
+import { activeIndexes } from '../kopia/indexes/active-indexes.ts';
 import type { ObjectInfo } from '../stores/store.ts';
 import { isCopyOf } from './copy.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { activeIndexes } from '../../shared/kopia/active-indexes.ts';
 import { parseBlobName } from '../../shared/kopia/blob-names.ts';
+import { activeIndexes } from '../../shared/kopia/indexes/active-indexes.ts';
 import { listFixtures, loadFixture } from '../support/fixtures.ts';
 
 describe('parseBlobName()', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { activeIndexes } from '../../shared/kopia/active-indexes.ts';
+import { activeIndexes } from '../../shared/kopia/indexes/active-indexes.ts';
 import { forEachLimited } from '../../shared/model/limited.ts';
 import { type ListedIndex, publicationOrder } from '../../shared/replicate/kopia-plan.ts';
 import { mergeListings } from '../../shared/replicate/merge.ts';

@@ -1,4 +1,4 @@
-import { parseBlobName } from './blob-names.ts';
+import { parseBlobName } from '../blob-names.ts';
 
 /** One index-class blob as a listing shows it. */
 export interface IndexBlob {
