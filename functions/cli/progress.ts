@@ -1,6 +1,7 @@
 import { type Options, SingleBar } from 'cli-progress';
 import type { Progress, ProgressUpdate } from '../../shared/model/progress.ts';
-import { count, type Output, printable, size } from './terminal.ts';
+import { type Pace, paceOf } from './pace.ts';
+import { count, duration, type Output, printable, size } from './terminal.ts';
 
 /** Progress of one run; `end` leaves the terminal as it was. */
 export interface CliProgress extends Progress {
@@ -11,26 +12,28 @@ export interface CliProgress extends Progress {
 
 /** A bar for people at a terminal, a line every few seconds for logs. Always on stderr. */
 export function cliProgress(stderr: NodeJS.WriteStream, now: () => Date): CliProgress {
-  return stderr.isTTY ? barProgress(stderr) : lineProgress(stderr, now);
+  return stderr.isTTY ? barProgress(stderr, now) : lineProgress(stderr, now);
 }
 
 const LINES_EVERY_MS = 5000;
 
 export function lineProgress(output: Output, now: () => Date): CliProgress {
   let lastMs = now().getTime();
+  const pace = paceOf();
   return {
     update(update) {
       const nowMs = now().getTime();
+      const paced = pace(update, nowMs);
       if (nowMs - lastMs < LINES_EVERY_MS) return;
       lastMs = nowMs;
-      output.write(`${printable(update.stage)}: ${amounts(update)}\n`);
+      output.write(`${printable(update.stage)}: ${amounts(update, paced)}\n`);
     },
     line: (text) => void output.write(`${text}\n`),
     end: () => undefined,
   };
 }
 
-function barProgress(stderr: NodeJS.WriteStream): CliProgress {
+function barProgress(stderr: NodeJS.WriteStream, now: () => Date): CliProgress {
   const options: Options = {
     stream: stderr,
     format: '{bar} {percentage}% {stage}: {amounts}',
@@ -42,13 +45,15 @@ function barProgress(stderr: NodeJS.WriteStream): CliProgress {
     hideCursor: null,
     gracefulExit: false,
   };
+  const pace = paceOf();
   let bar: SingleBar | undefined;
   return {
     update(update) {
       const byBytes = update.bytesAll > 0;
       const total = Math.max(1, byBytes ? update.bytesAll : update.objectsAll);
       const done = Math.min(total, byBytes ? update.bytesDone : update.objectsDone);
-      const shown = { stage: printable(update.stage), amounts: amounts(update) };
+      const paced = pace(update, now().getTime());
+      const shown = { stage: printable(update.stage), amounts: amounts(update, paced) };
       if (bar === undefined) {
         bar = new SingleBar(options);
         bar.start(total, done, shown);
@@ -68,9 +73,16 @@ function barProgress(stderr: NodeJS.WriteStream): CliProgress {
   };
 }
 
-function amounts(update: ProgressUpdate): string {
-  const objects = `${update.objectsDone} of ${count(update.objectsAll, 'object')}`;
-  return update.bytesAll === 0
-    ? objects
-    : `${objects}, ${size(update.bytesDone)} of ${size(update.bytesAll)}`;
+function amounts(update: ProgressUpdate, pace: Pace | undefined): string {
+  const { objectsDone, objectsAll, bytesDone, bytesAll } = update;
+  const parts = [objectsAll === 0 ? count(objectsDone, 'object') : of(objectsDone, objectsAll)];
+  if (bytesAll > 0) parts.push(`${size(bytesDone)} of ${size(bytesAll)}`);
+  if (pace !== undefined) {
+    const { unit, perSecond, leftMs } = pace;
+    parts.push(unit === 'bytes' ? `${size(perSecond)}/s` : `${Math.round(perSecond)}/s`);
+    if (leftMs !== undefined) parts.push(`${duration(leftMs)} left`);
+  }
+  return parts.join(', ');
 }
+
+const of = (done: number, all: number): string => `${done} of ${count(all, 'object')}`;

@@ -13,7 +13,8 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const PROGRESS = /^.+: \d+ of \d+ objects?(?:, .+ of .+)?\n/gm;
+const PROGRESS =
+  /^.+: (?:\d+ of )?\d+ objects?(?:, .+ of .+)?(?:, [\d.]+ ?\w*\/s(?:, .+ left)?)?\n/gm;
 
 export interface SpawnOptions {
   readonly cwd?: string;

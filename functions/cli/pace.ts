@@ -1,0 +1,47 @@
+import type { ProgressUpdate } from '../../shared/model/progress.ts';
+
+/** How fast a stage of the work goes; bytes where it has bytes to go, otherwise objects. */
+export interface Pace {
+  readonly unit: 'bytes' | 'objects';
+  readonly perSecond: number;
+  /** Absent where nobody knows how much there is. */
+  readonly leftMs?: number;
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly done: number;
+}
+
+/** What is older says little about the rest: objects differ in size, stores in mood. */
+const WINDOW_MS = 30_000;
+const SAMPLES_EVERY_MS = 500;
+/** Before that a rate is noise. */
+const FIRST_MS = 1000;
+
+/** Watches updates and answers with the pace of the last half minute of the stage under way. */
+export function paceOf(): (update: ProgressUpdate, nowMs: number) => Pace | undefined {
+  let stage: string | undefined;
+  let samples: Sample[] = [];
+  return (update, nowMs) => {
+    const unit = update.bytesAll > 0 ? 'bytes' : 'objects';
+    const [done, all] =
+      unit === 'bytes'
+        ? [update.bytesDone, update.bytesAll]
+        : [update.objectsDone, update.objectsAll];
+    const last = samples.at(-1);
+    if (update.stage !== stage || last === undefined || done < last.done) {
+      stage = update.stage;
+      samples = [{ atMs: nowMs, done }];
+      return undefined;
+    }
+    while (samples.length > 2 && nowMs - (samples[1]?.atMs ?? nowMs) >= WINDOW_MS) samples.shift();
+    const first = samples[0] ?? last;
+    if (nowMs - last.atMs >= SAMPLES_EVERY_MS) samples.push({ atMs: nowMs, done });
+    const elapsedMs = nowMs - first.atMs;
+    if (elapsedMs < FIRST_MS || done <= first.done) return undefined;
+    const perSecond = ((done - first.done) * 1000) / elapsedMs;
+    if (all === 0) return { unit, perSecond };
+    return { unit, perSecond, leftMs: (Math.max(0, all - done) * 1000) / perSecond };
+  };
+}
