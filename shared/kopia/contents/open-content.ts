@@ -60,14 +60,13 @@ export function openStored(
   compression: number,
   originalLength: number,
 ): OpenedContent {
-  if (stored.length > CONTENT_SIZE_BYTES_MAX || originalLength > CONTENT_SIZE_BYTES_MAX) {
-    return 'too-large';
-  }
+  if (stored.length > CONTENT_SIZE_BYTES_MAX) return 'too-large';
   let content: Buffer;
   try {
     content = crypto.open(stored, contentHash);
     if (compression !== 0) {
       if (compressionHeader(content) !== compression) return 'header-mismatch';
+      if (originalLength > CONTENT_SIZE_BYTES_MAX) return 'too-large';
       content = decompress(compression, content.subarray(COMPRESSION_HEADER_BYTES), originalLength);
     }
   } catch (error) {
