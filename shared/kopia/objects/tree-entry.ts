@@ -1,3 +1,5 @@
+import { parseTimestamp, type Timestamp } from './timestamp.ts';
+
 /** One entry of a directory, or the root of a snapshot. */
 export interface TreeEntry {
   /**
@@ -40,5 +42,119 @@ export interface DirectorySummary {
   readonly errors: readonly { readonly path: string; readonly error: string }[];
 }
 
-/** Why a name cannot be a file name, or is not the one that the file had. */
-export type NameTrouble = 'empty' | 'dot' | 'nul' | 'slash' | 'not-utf8';
+/** Go's os.FileMode keeps these outside the permission bits; Kopia stores its number as octal. */
+const GO_SETUID = 1 << 23;
+const GO_SETGID = 1 << 22;
+const GO_STICKY = 1 << 20;
+
+const TYPES = new Map<unknown, TreeEntry['type']>([
+  ['d', 'directory'],
+  ['f', 'file'],
+  ['s', 'symlink'],
+]);
+
+/**
+ * Takes an entry's JSON apart. `undefined` when Kopia could not decode it either: a member of
+ * another type, an odd time or mode. Members left out are 0 or empty.
+ * Source: Kopia v0.23.1, snapshot/manifest.go (DirEntry), fs/entry.go (DirectorySummary).
+ */
+export function treeEntry(value: unknown): TreeEntry | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const raw = value as Readonly<Record<string, unknown>>;
+  const name = raw['name'] ?? '';
+  const objectId = raw['obj'] ?? '';
+  const type = raw['type'] ?? '';
+  const sizeBytes = raw['size'] ?? 0;
+  const uid = raw['uid'] ?? 0;
+  const gid = raw['gid'] ?? 0;
+  const mode = posixMode(raw['mode']);
+  const modified = timestamp(raw['mtime']);
+  const summary = raw['summ'] == null ? undefined : directorySummary(raw['summ']);
+  if (typeof name !== 'string' || typeof objectId !== 'string' || typeof type !== 'string') {
+    return undefined;
+  }
+  if (!isWhole(sizeBytes) || !isWhole(uid) || !isWhole(gid)) return undefined;
+  if (mode === undefined || modified === undefined) return undefined;
+  if (raw['summ'] != null && summary === undefined) return undefined;
+  const entry: TreeEntry = {
+    name,
+    type: TYPES.get(type) ?? 'unknown',
+    mode,
+    sizeBytes,
+    modifiedAt: modified.date,
+    modifiedNs: modified.ns,
+    uid,
+    gid,
+    objectId,
+  };
+  return summary === undefined ? entry : { ...entry, summary };
+}
+
+/** `undefined` when it is none; what it counts is not checked against anything. */
+export function directorySummary(value: unknown): DirectorySummary | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const raw = value as Readonly<Record<string, unknown>>;
+  const newest = timestamp(raw['maxTime']);
+  const [sizeBytes, files, symlinks, directories, failed, ignoredErrors] = [
+    'size',
+    'files',
+    'symlinks',
+    'dirs',
+    'numFailed',
+    'numIgnoredErrors',
+  ].map((key) => raw[key] ?? 0);
+  const incomplete = raw['incomplete'] ?? '';
+  const errors = errorsOf(raw['errors'] ?? []);
+  if (!isWhole(sizeBytes) || !isWhole(files) || !isWhole(symlinks) || !isWhole(directories)) {
+    return undefined;
+  }
+  if (!isWhole(failed) || !isWhole(ignoredErrors) || newest === undefined) return undefined;
+  if (typeof incomplete !== 'string' || errors === undefined) return undefined;
+  return {
+    sizeBytes,
+    files,
+    symlinks,
+    directories,
+    newestAt: newest.date,
+    newestNs: newest.ns,
+    ...(incomplete !== '' && { incompleteReason: incomplete }),
+    failed,
+    ignoredErrors,
+    errors,
+  };
+}
+
+function errorsOf(value: unknown): DirectorySummary['errors'] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const errors: { path: string; error: string }[] = [];
+  for (const each of value as readonly unknown[]) {
+    if (typeof each !== 'object' || each === null) return undefined;
+    const { path = '', error = '' } = each as Readonly<Record<string, unknown>>;
+    if (typeof path !== 'string' || typeof error !== 'string') return undefined;
+    errors.push({ path, error });
+  }
+  return errors;
+}
+
+const EPOCH = { date: new Date(0), ns: 0n };
+
+function timestamp(value: unknown): Timestamp | undefined {
+  return value == null ? EPOCH : parseTimestamp(value);
+}
+
+/** "0755", and "040000755" with the set-user-id bit. */
+function posixMode(value: unknown): number | undefined {
+  if (value == null) return 0;
+  if (typeof value !== 'string' || !/^0[0-7]{0,11}$/.test(value)) return undefined;
+  const bits = Number.parseInt(value, 8);
+  return (
+    (bits & 0o777) |
+    (bits & GO_SETUID ? 0o4000 : 0) |
+    (bits & GO_SETGID ? 0o2000 : 0) |
+    (bits & GO_STICKY ? 0o1000 : 0)
+  );
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
