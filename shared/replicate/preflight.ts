@@ -1,5 +1,5 @@
 import { FORMAT_BLOB, SHARDS_FILE } from '../kopia/blob-names.ts';
-import { readRepositoryId } from '../kopia/format-blob.ts';
+import { readRepositoryId } from '../kopia/format/format-blob.ts';
 import { DrydockError } from '../model/errors.ts';
 import { finding } from '../model/finding.ts';
 import { isVeleroFolder, KOPIA, RESTIC, RESTORES, repositoryPrefix } from '../velero/layout.ts';
