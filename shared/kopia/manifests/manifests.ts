@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import type { CallOptions } from '../../stores/store.ts';
 import { ContentDamage, type DamageReason } from '../contents/content-damage.ts';
 import type { ContentReader } from '../contents/content-reader.ts';
+import { isObject } from '../format/json-members.ts';
 import type { ContentTable } from '../indexes/content-table.ts';
 import { EntriesParser, MalformedEntries } from '../objects/json-entries.ts';
 import { parseTimestamp, type Timestamp } from '../objects/timestamp.ts';
@@ -113,7 +114,10 @@ export async function loadManifests(
     }
   }
 
-  const queue = positions.values();
+  // A generator, unlike an array's own iterator, is closed for all loops when one of them throws.
+  const queue = (function* () {
+    yield* positions;
+  })();
   await Promise.all(
     Array.from({ length: CONCURRENCY }, async () => {
       for (const position of queue) await load(position);
@@ -163,8 +167,8 @@ function* entriesOf(text: Buffer): Generator<unknown> {
 
 /** `undefined` when Kopia could not decode it either. */
 function parseRevision(raw: unknown, contentId: string): Revision | undefined {
-  if (typeof raw !== 'object' || raw === null) return undefined;
-  const { id, labels, modified, deleted = false, data } = raw as Readonly<Record<string, unknown>>;
+  if (!isObject(raw)) return undefined;
+  const { id, labels, modified, deleted = false, data } = raw;
   const time: Timestamp | undefined = parseTimestamp(modified);
   const named = labelsOf(labels ?? {});
   if (typeof id !== 'string' || id === '' || typeof deleted !== 'boolean') return undefined;
@@ -181,7 +185,7 @@ function parseRevision(raw: unknown, contentId: string): Revision | undefined {
 }
 
 function labelsOf(raw: unknown): Record<string, string> | undefined {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
+  if (!isObject(raw)) return undefined;
   const labels: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(raw)) {
     if (typeof value !== 'string') return undefined;

@@ -1,3 +1,4 @@
+import { isObject } from '../format/json-members.ts';
 import { parseTimestamp } from '../objects/timestamp.ts';
 import { type TreeEntry, treeEntry } from '../objects/tree-entry.ts';
 import type { Manifest, Manifests } from './manifests.ts';
@@ -103,18 +104,18 @@ function parseSnapshot({
   contentId,
   data,
 }: Manifest): { snapshot: Snapshot; startNs: bigint } | string {
-  const raw = recordOf(data);
-  if (raw === undefined) return 'is no JSON object';
-  const source = recordOf(raw['source'] ?? {});
-  const [host, userName, path] = ['host', 'userName', 'path'].map((name) => source?.[name] ?? '');
-  const description = raw['description'] ?? '';
-  const incomplete = raw['incomplete'] ?? '';
-  const start = parseTimestamp(raw['startTime']);
-  const end = parseTimestamp(raw['endTime']);
-  const tags = stringsOf(raw['tags'] ?? {});
-  const pins = raw['pins'] ?? [];
-  const stats = statsOf(raw['stats'] ?? {});
-  const root = treeEntry(raw['rootEntry']);
+  if (!isObject(data)) return 'is no JSON object';
+  const source = data['source'];
+  if (!isObject(source)) return 'has no source';
+  const [host, userName, path] = ['host', 'userName', 'path'].map((name) => source[name] ?? '');
+  const description = data['description'] ?? '';
+  const incomplete = data['incomplete'] ?? '';
+  const start = parseTimestamp(data['startTime']);
+  const end = parseTimestamp(data['endTime']);
+  const tags = stringsOf(data['tags'] ?? {});
+  const pins = data['pins'] ?? [];
+  const stats = statsOf(data['stats'] ?? {});
+  const root = treeEntry(data['rootEntry']);
   if (typeof host !== 'string' || typeof userName !== 'string' || typeof path !== 'string') {
     return 'has no source';
   }
@@ -153,11 +154,10 @@ const STATS: readonly (readonly [keyof SnapshotStats, string])[] = [
 ];
 
 function statsOf(value: unknown): SnapshotStats | undefined {
-  const raw = recordOf(value);
-  if (raw === undefined) return undefined;
+  if (!isObject(value)) return undefined;
   const stats = {} as Record<keyof SnapshotStats, number>;
   for (const [name, member] of STATS) {
-    const count = raw[member] ?? 0;
+    const count = value[member] ?? 0;
     if (!Number.isSafeInteger(count)) return undefined;
     stats[name] = Number(count);
   }
@@ -165,10 +165,9 @@ function statsOf(value: unknown): SnapshotStats | undefined {
 }
 
 function stringsOf(value: unknown): Record<string, string> | undefined {
-  const raw = recordOf(value);
-  if (raw === undefined) return undefined;
+  if (!isObject(value)) return undefined;
   const strings: Record<string, string> = Object.create(null);
-  for (const [name, text] of Object.entries(raw)) {
+  for (const [name, text] of Object.entries(value)) {
     if (typeof text !== 'string') return undefined;
     strings[name] = text;
   }
@@ -177,11 +176,6 @@ function stringsOf(value: unknown): Record<string, string> | undefined {
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return value as Readonly<Record<string, unknown>>;
 }
 
 function order<T extends bigint | string>(left: T, right: T): number {

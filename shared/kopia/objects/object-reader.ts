@@ -1,10 +1,7 @@
 import type { CallOptions } from '../../stores/store.ts';
-import {
-  COMPRESSION_HEADER_BYTES,
-  DecompressionError,
-  decompress,
-} from '../contents/compression.ts';
+import { DecompressionError, decompressFramed } from '../contents/compression.ts';
 import type { ContentReader } from '../contents/content-reader.ts';
+import { isObject } from '../format/json-members.ts';
 import { EntriesParser, MalformedEntries } from './json-entries.ts';
 import { ObjectDamage } from './object-damage.ts';
 import { formatObjectId, type ObjectId, parseObjectId } from './object-id.ts';
@@ -174,8 +171,8 @@ interface ChunkEntry {
 
 /** `{"s":start,"l":length,"o":objectId}`, numbers left out when 0. */
 function chunkEntry(walk: Walk, list: ObjectId, value: unknown): ChunkEntry {
-  if (typeof value !== 'object' || value === null) throw malformed(walk, list, 'has an odd chunk');
-  const { s = 0, l = 0, o } = value as Readonly<Record<string, unknown>>;
+  if (!isObject(value)) throw malformed(walk, list, 'has an odd chunk');
+  const { s = 0, l = 0, o } = value;
   const id = typeof o === 'string' ? parseObjectId(o) : undefined;
   if (!isLength(s) || !isLength(l) || id === undefined) {
     throw malformed(walk, list, 'has a chunk without a start, a length or an object id');
@@ -206,12 +203,8 @@ async function readChunk(
 
 /** `Z`: the content's bytes are themselves a header id and a stream. */
 function decompressed(objectId: string, stored: Buffer, sizeBytesMax: number): Buffer {
-  if (stored.length < COMPRESSION_HEADER_BYTES) {
-    throw new ObjectDamage(objectId, 'decompression-failed', 'a chunk has no compression header');
-  }
   try {
-    const stream = stored.subarray(COMPRESSION_HEADER_BYTES);
-    return decompress(stored.readUInt32BE(0), stream, sizeBytesMax);
+    return decompressFramed(stored, sizeBytesMax);
   } catch (error) {
     if (!(error instanceof DecompressionError)) throw error;
     throw new ObjectDamage(objectId, 'decompression-failed', error.message);

@@ -1,3 +1,4 @@
+import { isObject } from '../format/json-members.ts';
 import { parseTimestamp, type Timestamp } from './timestamp.ts';
 
 /** One entry of a directory, or the root of a snapshot. */
@@ -58,9 +59,8 @@ const TYPES = new Map<unknown, TreeEntry['type']>([
  * another type, an odd time or mode. Members left out are 0 or empty.
  * Source: Kopia v0.23.1, snapshot/manifest.go (DirEntry), fs/entry.go (DirectorySummary).
  */
-export function treeEntry(value: unknown): TreeEntry | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const raw = value as Readonly<Record<string, unknown>>;
+export function treeEntry(raw: unknown): TreeEntry | undefined {
+  if (!isObject(raw)) return undefined;
   const name = raw['name'] ?? '';
   const objectId = raw['obj'] ?? '';
   const type = raw['type'] ?? '';
@@ -91,9 +91,8 @@ export function treeEntry(value: unknown): TreeEntry | undefined {
 }
 
 /** `undefined` when it is none; what it counts is not checked against anything. */
-export function directorySummary(value: unknown): DirectorySummary | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const raw = value as Readonly<Record<string, unknown>>;
+export function directorySummary(raw: unknown): DirectorySummary | undefined {
+  if (!isObject(raw)) return undefined;
   const newest = timestamp(raw['maxTime']);
   const [sizeBytes, files, symlinks, directories, failed, ignoredErrors] = [
     'size',
@@ -128,8 +127,8 @@ function errorsOf(value: unknown): DirectorySummary['errors'] | undefined {
   if (!Array.isArray(value)) return undefined;
   const errors: { path: string; error: string }[] = [];
   for (const each of value as readonly unknown[]) {
-    if (typeof each !== 'object' || each === null) return undefined;
-    const { path = '', error = '' } = each as Readonly<Record<string, unknown>>;
+    if (!isObject(each)) return undefined;
+    const { path = '', error = '' } = each;
     if (typeof path !== 'string' || typeof error !== 'string') return undefined;
     errors.push({ path, error });
   }
