@@ -13,13 +13,12 @@ export interface IndexBlob {
  * Source: Kopia v0.23.1, internal/epoch (reference section 5.5); names alone decide.
  */
 export function activeIndexes<T extends IndexBlob>(blobs: readonly T[]): readonly T[] {
-  let current = 0;
+  const current = currentEpoch(blobs);
   const indexes = new Map<number, T[]>();
   const compactions = new Map<number, T[]>();
   const ranges = new Map<string, { first: number; last: number; blobs: T[] }>();
   for (const blob of blobs) {
     const name = parseBlobName(blob.id);
-    if (name.kind === 'epoch-marker') current = Math.max(current, name.epoch);
     if (name.kind === 'index') push(indexes, name.epoch, blob);
     if (name.kind === 'epoch-compaction') push(compactions, name.epoch, blob);
     if (name.kind === 'range-checkpoint') {
@@ -59,7 +58,7 @@ function epochsOf(...maps: readonly Map<number, unknown>[]): readonly number[] {
 /** The first set, in the order of names, of which every member is there. */
 function firstCompleteSet<T extends IndexBlob>(blobs: readonly T[]): readonly T[] | undefined {
   const sets = new Map<string, T[]>();
-  for (const blob of [...blobs].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+  for (const blob of inNameOrder(blobs)) {
     const name = parseBlobName(blob.id);
     if (name.kind !== 'epoch-compaction' && name.kind !== 'range-checkpoint') continue;
     const key = `${name.set.id}-${name.set.size}`;
@@ -69,6 +68,76 @@ function firstCompleteSet<T extends IndexBlob>(blobs: readonly T[]): readonly T[
     if (set.length === name.set.size) return set;
   }
   return undefined;
+}
+
+function inNameOrder<T extends IndexBlob>(blobs: readonly T[]): readonly T[] {
+  return [...blobs].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The epoch that writers write to: the largest of which there is a marker. */
+export function currentEpoch(blobs: readonly IndexBlob[]): number {
+  return blobs.reduce((largest, { id }) => {
+    const name = parseBlobName(id);
+    return name.kind === 'epoch-marker' ? Math.max(largest, name.epoch) : largest;
+  }, 0);
+}
+
+/** Unix time up to which deleted entries are gone for good; 0 when there is no watermark. */
+export function deletionWatermark(blobs: readonly IndexBlob[]): number {
+  return blobs.reduce((largest, { id }) => {
+    const name = parseBlobName(id);
+    return name.kind === 'deletion-watermark' ? Math.max(largest, name.unixSeconds) : largest;
+  }, 0);
+}
+
+/** An epoch whose compaction is in use, or would be, with whatever else there is of that epoch. */
+export interface CompactedEpoch<T> {
+  readonly epoch: number;
+  /** The compaction that readers take. */
+  readonly chosen: readonly T[];
+  /** Its other compactions, whole or not, and its indexes that have not been removed yet. */
+  readonly others: readonly T[];
+}
+
+/** Settled epochs of which there is more than the one compaction that readers take; ascending. */
+export function epochsWithMore<T extends IndexBlob>(
+  blobs: readonly T[],
+): readonly CompactedEpoch<T>[] {
+  const settled = currentEpoch(blobs) - 2;
+  const epochs = new Map<number, { compactions: T[]; indexes: T[] }>();
+  for (const blob of inNameOrder(blobs)) {
+    const name = parseBlobName(blob.id);
+    if ((name.kind !== 'index' && name.kind !== 'epoch-compaction') || name.epoch > settled)
+      continue;
+    const known = epochs.get(name.epoch) ?? { compactions: [], indexes: [] };
+    (name.kind === 'index' ? known.indexes : known.compactions).push(blob);
+    epochs.set(name.epoch, known);
+  }
+  return [...epochs]
+    .sort(([left], [right]) => left - right)
+    .flatMap(([epoch, { compactions, indexes }]) => {
+      const chosen = firstCompleteSet(compactions);
+      if (chosen === undefined) return [];
+      const others = [...compactions.filter((blob) => !chosen.includes(blob)), ...indexes];
+      return others.length === 0 ? [] : [{ epoch, chosen, others }];
+    });
+}
+
+/** Compactions and range checkpoints of which members are missing, each by its first blob. */
+export function incompleteSets<T extends IndexBlob>(
+  blobs: readonly T[],
+): readonly { readonly blob: T; readonly present: number; readonly size: number }[] {
+  const sets = new Map<string, { blob: T; present: number; size: number }>();
+  for (const blob of inNameOrder(blobs)) {
+    const name = parseBlobName(blob.id);
+    if (name.kind !== 'epoch-compaction' && name.kind !== 'range-checkpoint') continue;
+    const where = name.kind === 'epoch-compaction' ? name.epoch : `${name.first}-${name.last}`;
+    const key = `${name.kind} ${where} ${name.set.id} ${name.set.size}`;
+    const known = sets.get(key);
+    if (known === undefined) sets.set(key, { blob, present: 1, size: name.set.size });
+    else known.present += 1;
+  }
+  return [...sets.values()].filter(({ present, size }) => present < size);
 }
 
 interface Range<T> {

@@ -20,7 +20,7 @@ export interface IndexProblem {
   readonly blobId: string;
   /** A sentence's end, as in: index blob "…" `reason`. */
   readonly reason: string;
-  /** Is the blob, or the set, one that readers take? */
+  /** Readers take the blob and this part of the index is missing: nothing can be told by absence. */
   readonly active: boolean;
   readonly epoch?: number;
   /** Of a divergence: how many contents are missing or differ, and the first few of their ids. */
