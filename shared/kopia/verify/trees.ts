@@ -1,0 +1,129 @@
+import { readDirectory } from '../objects/directory.ts';
+import { formatObjectId, parseObjectId } from '../objects/object-id.ts';
+import type { TreeEntry } from '../objects/tree-entry.ts';
+import { causeOf, causeOfFailure, causesOf, type ObjectWorld } from './objects.ts';
+
+/** What the trees of all snapshots hold together, each directory and each object looked at once. */
+export interface TreeFacts {
+  directories: number;
+  /** Entries of directories that are no directories: a file in two directories counts twice. */
+  entries: number;
+  /** Something is lost: `losses.ts` tells what it costs. */
+  damaged: boolean;
+  /** Entries whose directory gives another size than their content has. */
+  readonly sizesDiffer: { count: number; readonly examples: string[] };
+}
+
+/** Directories read side by side: enough to hide the store's latency behind the parsing. */
+const CONCURRENCY = 8;
+const EXAMPLES_MAX = 5;
+/** Deeper lists of parts are looked at every time that they occur; nothing real has them. */
+const INDIRECTIONS_MAX = 3;
+
+/**
+ * Visits every distinct directory below `roots` once, in no order, and every object in it. Holds a
+ * byte per entry of the table and a number per directory that waits.
+ */
+export async function checkTrees(
+  world: ObjectWorld,
+  roots: readonly TreeEntry[],
+  progress: (directories: number, waiting: number) => void,
+): Promise<TreeFacts> {
+  const facts: TreeFacts = {
+    directories: 0,
+    entries: 0,
+    damaged: false,
+    sizesDiffer: { count: 0, examples: [] },
+  };
+  const seen = new Uint8Array(world.table.size);
+  const waiting: number[] = [];
+
+  /** Whether this object is met for the first time. */
+  function isNew(position: number, indirections: number): boolean {
+    if (indirections > INDIRECTIONS_MAX) return true;
+    const bit = 1 << indirections;
+    const bits = seen[position] ?? 0;
+    seen[position] = bits | bit;
+    return (bits & bit) === 0;
+  }
+
+  async function look(entry: TreeEntry): Promise<void> {
+    const id = parseObjectId(entry.objectId);
+    if (id === undefined || id.indirections > INDIRECTIONS_MAX) {
+      // An object without an id is empty only where it has no bytes.
+      facts.damaged = true;
+      return;
+    }
+    const position = world.table.find(id.contentId);
+    const cause = causeOf(world, id.contentId, position);
+    if (cause !== undefined) facts.damaged = true;
+    if (position < 0) return;
+    if (entry.type === 'directory') {
+      if (cause === undefined && isNew(position, id.indirections)) {
+        waiting.push(position * (INDIRECTIONS_MAX + 1) + id.indirections);
+      }
+      return;
+    }
+    facts.entries += 1;
+    if (id.indirections === 0) {
+      if (!id.compressed) compareSizes(entry, world.table.originalLengthOf(position));
+      return;
+    }
+    if (!isNew(position, id.indirections)) return;
+    if ((await causesOf(world, entry.objectId)).length > 0) facts.damaged = true;
+  }
+
+  function compareSizes(entry: TreeEntry, contentSizeBytes: number): void {
+    if (entry.sizeBytes === contentSizeBytes) return;
+    facts.sizesDiffer.count += 1;
+    if (facts.sizesDiffer.examples.length < EXAMPLES_MAX) {
+      facts.sizesDiffer.examples.push(
+        `${entry.name}: ${entry.sizeBytes} listed, ${contentSizeBytes} stored`,
+      );
+    }
+  }
+
+  async function visit(code: number): Promise<void> {
+    const position = Math.floor(code / (INDIRECTIONS_MAX + 1));
+    const indirections = code % (INDIRECTIONS_MAX + 1);
+    const contentId = world.table.idOf(position);
+    const objectId = formatObjectId({ indirections, compressed: false, contentId });
+    facts.directories += 1;
+    try {
+      for await (const entry of readDirectory(world.contents, objectId, world)) await look(entry);
+    } catch (error) {
+      causeOfFailure(world, objectId, error);
+      facts.damaged = true;
+    }
+  }
+
+  for (const root of roots) await look(root);
+  await drain(waiting, visit, () => progress(facts.directories, waiting.length));
+  return facts;
+}
+
+/** Works off a stack that the work itself fills, from its end, so that it stays short. */
+async function drain(
+  waiting: number[],
+  visit: (code: number) => Promise<void>,
+  told: () => void,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  while (failures.length === 0 && (waiting.length > 0 || running.size > 0)) {
+    const code = running.size < CONCURRENCY ? waiting.pop() : undefined;
+    if (code === undefined) {
+      await Promise.race(running);
+      continue;
+    }
+    const task = visit(code)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => {
+        running.delete(task);
+        told();
+      });
+    running.add(task);
+  }
+  await Promise.all(running);
+  if (failures.length > 0) throw failures[0];
+}
