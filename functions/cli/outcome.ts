@@ -18,10 +18,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Why a run ended that somebody stopped by a signal. */
 export class Interrupted extends DrydockError {
-  constructor() {
-    super('operation', 'INTERRUPTED', 'Stopped by a signal before the work was done', {
-      hint: 'Run the same command again: it goes on where this one ended',
-    });
+  constructor(hint = 'Run the same command again: it goes on where this one ended') {
+    super('operation', 'INTERRUPTED', 'Stopped by a signal before the work was done', { hint });
     this.name = 'Interrupted';
   }
 }

@@ -3,6 +3,7 @@ import { VERSION } from '../version.ts';
 import { configCommand } from './config.ts';
 import type { CliContext } from './context.ts';
 import { initCommand } from './init.ts';
+import { kopiaCommand } from './kopia.ts';
 import { FAIL_ON, OUTPUTS, oneOf, parseDuration } from './options.ts';
 import {
   EXIT,
@@ -57,6 +58,7 @@ const EXAMPLES = `
 Examples:
   drydock replicate s3://acme-backups/velero azblob://acmebackups/velero
   drydock replicate --dry-run                 plan every route of ./drydock.yaml
+  drydock kopia snapshots s3://acme-backups/velero
   drydock init                                draft drydock.yaml from the current cluster
 
 Exit codes:
@@ -95,6 +97,7 @@ function createProgram(context: CliContext, finish: Finish): Command {
   program.addCommand(configCommand(context));
   program.addCommand(initCommand(context));
   program.addCommand(replicateCommand(context, finish));
+  program.addCommand(kopiaCommand(context, finish));
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ showGlobalOptions: true });
     command.configureOutput({

@@ -54,11 +54,13 @@ function totals(actions: readonly Action[]): { readonly objects: number; readonl
   return { objects, bytes };
 }
 
-function bySeverity(left: Finding, right: Finding): number {
+/** The worst first. */
+export function bySeverity(left: Finding, right: Finding): number {
   return SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity);
 }
 
-function findingText(finding: Finding, colors: Colors): string {
+/** A finding with its remedy and an idea of its evidence. */
+export function findingText(finding: Finding, colors: Colors): string {
   const paint: Record<Severity, (text: string) => string> = {
     info: colors.dim,
     warning: colors.yellow,

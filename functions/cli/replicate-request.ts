@@ -1,11 +1,11 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import type { Config, NamedLocation, Place } from '../../shared/config/config.ts';
+import type { Config, Place } from '../../shared/config/config.ts';
 import { locationName, parseLocationUrl } from '../../shared/config/location.ts';
-import { didYouMean } from '../../shared/config/nearest.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { type ReplicateRun, runOfRoute, selectRoutes } from '../wiring.ts';
 import type { CliContext } from './context.ts';
+import { placeNamed } from './place.ts';
 import type { ReplicateOptions } from './replicate.ts';
 
 /** What the command line asks for: one pair of locations, one route, or every route. */
@@ -71,18 +71,6 @@ function pairRun(
   }
   const name = `${locationName(source.location)} -> ${locationName(target.location)}`;
   return { name, layout, source, target, ...common };
-}
-
-function placeNamed(text: string, config: Config | undefined): Place & Partial<NamedLocation> {
-  const named = config?.locations.get(text);
-  if (named !== undefined) return named;
-  if (/[:/]/.test(text)) return { location: parseLocationUrl(text), access: {} };
-  const known = [...(config?.locations.keys() ?? [])];
-  const all = `Locations are ${known.join(', ') || 'none'}; or write a URL`;
-  const near = didYouMean(text, known);
-  throw usage('LOCATION_UNKNOWN', `Cannot use "${text}": the configuration has no such location`, {
-    hint: near === undefined ? all : `${near} ${all}`,
-  });
 }
 
 /** The folder of this user, for runs that name no state. */

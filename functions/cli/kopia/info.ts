@@ -1,0 +1,203 @@
+import {
+  type MaintenanceSchedule,
+  readMaintenance,
+} from '../../../shared/kopia/format/maintenance.ts';
+import {
+  type MaintenanceParameters,
+  maintenanceParametersOf,
+} from '../../../shared/kopia/manifests/settings.ts';
+import type { Snapshot } from '../../../shared/kopia/manifests/snapshots.ts';
+import type { Repository } from '../../../shared/kopia/repository.ts';
+import { DrydockError } from '../../../shared/model/errors.ts';
+import { type Finding, isAtLeast } from '../../../shared/model/finding.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT, type ExitCode, errorRecord, exitCodeOfError, highest } from '../outcome.ts';
+import { findingText } from '../render.ts';
+import { json } from '../terminal.ts';
+import { eachRepository } from './every.ts';
+import { infoText } from './info-text.ts';
+import { defaultPasswordFinding, type KopiaOptions, type Session, withSession } from './session.ts';
+import { sourceOf } from './snapshot-choice.ts';
+
+/** What can be said of a repository without reading data. Times are RFC 3339. */
+export interface RepositoryInfo {
+  readonly repository: string;
+  /** Hex, as "kopia repository status" prints it. */
+  readonly uniqueId: string;
+  readonly format: Readonly<Record<string, unknown>>;
+  readonly index: Readonly<Record<string, unknown>>;
+  readonly contents: Readonly<Record<'live' | 'deleted' | 'liveBytes' | 'deletedBytes', number>>;
+  readonly packs: number;
+  readonly maintenance: Readonly<Record<string, unknown>>;
+  readonly snapshots: number;
+  readonly incompleteSnapshots: number;
+  readonly sources: readonly {
+    readonly source: string;
+    readonly snapshots: number;
+    /** Of the newest complete one. */
+    readonly newestId?: string;
+    readonly newestAt?: string;
+  }[];
+  readonly findings: readonly Finding[];
+}
+
+/** `drydock kopia info`: what a repository is, and how it is kept. */
+export function showInfo(
+  location: string,
+  options: KopiaOptions,
+  context: CliContext,
+): Promise<ExitCode> {
+  return withSession(location, options, context, async (session) => {
+    const { results, errors } = await eachRepository(
+      session,
+      (repository, url, prefix) => infoOf(session, repository, url, prefix),
+      options.output,
+    );
+    const { stdout, colors } = context;
+    if (options.output === 'json') {
+      const failed = errors.map(({ repository, error }) => ({ repository, ...errorRecord(error) }));
+      const all = { schema: 'drydock/kopia-info/v1', repositories: results, errors: failed };
+      stdout.write(`${json(all)}\n`);
+    } else {
+      const blocks = results.flatMap((info) => [
+        infoText(info, colors),
+        ...info.findings.map((each) => `${findingText(each, colors)}\n`),
+      ]);
+      stdout.write(blocks.join('\n'));
+    }
+    const found = results
+      .flatMap(({ findings }) => findings)
+      .some(({ severity }) => isAtLeast(severity, options.failOn));
+    return highest([
+      found ? EXIT.findings : EXIT.ok,
+      ...errors.map(({ error }) => exitCodeOfError(error)),
+    ]);
+  });
+}
+
+async function infoOf(
+  session: Session,
+  repository: Repository,
+  url: string,
+  prefix: string,
+): Promise<RepositoryInfo> {
+  const { format, indexes, manifests } = repository;
+  const { snapshots } = repository.snapshots;
+  const schedule = await scheduleOf(session, repository);
+  const findings = [...(format.defaultPassword ? [defaultPasswordFinding(session, prefix)] : [])];
+  const { blobs, currentEpoch, watermarkSeconds, problems } = indexes;
+  return {
+    repository: url,
+    uniqueId: Buffer.from(format.uniqueId, 'base64').toString('hex'),
+    format: {
+      version: format.version,
+      madeBy: `${format.formatTool.name} ${format.formatTool.version}`.trim(),
+      keyDerivation: format.keyDerivation,
+      hash: format.hash,
+      encryption: format.encryption,
+      splitter: format.splitter === '' ? 'FIXED' : format.splitter,
+      ...(format.ecc && { ecc: format.ecc }),
+      maxPackSizeBytes: format.maxPackSizeBytes,
+      passwordChangeable: format.passwordChangeable,
+      defaultPassword: format.defaultPassword,
+      requiredFeatures: format.requiredFeatures,
+      warnings: format.warnings,
+      ...(format.retention && { retention: format.retention }),
+    },
+    index: {
+      version: format.indexVersion,
+      epochs: format.epochs.enabled,
+      ...(currentEpoch !== undefined && { currentEpoch }),
+      ...(watermarkSeconds > 0 && { watermarkAt: iso(new Date(watermarkSeconds * 1000)) }),
+      blobs: blobs.listed,
+      activeBlobs: blobs.active,
+      activeBytes: blobs.sizeBytes,
+      problems: problems.map(({ blobId, reason }) => `index blob "${blobId}" ${reason}`),
+    },
+    contents: contentAmounts(repository),
+    packs: indexes.contents.packs.count,
+    maintenance: maintenanceFacts(maintenanceParametersOf(manifests), schedule),
+    snapshots: snapshots.filter(({ incompleteReason }) => incompleteReason === undefined).length,
+    incompleteSnapshots: snapshots.filter(({ incompleteReason }) => incompleteReason !== undefined)
+      .length,
+    sources: sourcesOf(snapshots),
+    findings,
+  };
+}
+
+/** A schedule that cannot be read keeps nothing else from being told. */
+async function scheduleOf(
+  { reader, signal, log }: Session,
+  { format }: Repository,
+): Promise<MaintenanceSchedule | undefined> {
+  try {
+    return await readMaintenance(reader, format, { signal });
+  } catch (error) {
+    if (!(error instanceof DrydockError) || error.code !== 'KOPIA_MAINTENANCE_UNREADABLE') {
+      throw error;
+    }
+    log.log('warning', `${error.code}: ${error.message}`);
+    return undefined;
+  }
+}
+
+function contentAmounts({ indexes }: Repository): RepositoryInfo['contents'] {
+  const table = indexes.contents;
+  const amounts = { live: 0, deleted: 0, liveBytes: 0, deletedBytes: 0 };
+  for (let position = 0; position < table.size; position += 1) {
+    const bytes = table.packedLengthOf(position);
+    if (table.isDeleted(position)) {
+      amounts.deleted += 1;
+      amounts.deletedBytes += bytes;
+    } else {
+      amounts.live += 1;
+      amounts.liveBytes += bytes;
+    }
+  }
+  return amounts;
+}
+
+/** The task that full maintenance always ends with once it has run in whole. */
+const FULL_TASKS = ['full-rewrite-contents', 'full-delete-blobs', 'snapshot-gc'] as const;
+
+function maintenanceFacts(
+  parameters: MaintenanceParameters | undefined,
+  schedule: MaintenanceSchedule | undefined,
+): Record<string, unknown> {
+  const runs = FULL_TASKS.flatMap((task) => schedule?.runs.get(task) ?? []);
+  const ended = runs.filter(({ success }) => success).map(({ end }) => end.getTime());
+  const failed = [...(schedule?.runs ?? [])].flatMap(([task, all]) =>
+    all[0]?.success === false ? [`${task}: ${all[0].error ?? 'failed'}`] : [],
+  );
+  return {
+    ...(parameters && {
+      owner: parameters.owner,
+      quickIntervalMs: parameters.quick.enabled ? parameters.quick.intervalMs : null,
+      fullIntervalMs: parameters.full.enabled ? parameters.full.intervalMs : null,
+    }),
+    ...(schedule?.nextQuickMaintenance && { nextQuickAt: iso(schedule.nextQuickMaintenance) }),
+    ...(schedule?.nextFullMaintenance && { nextFullAt: iso(schedule.nextFullMaintenance) }),
+    ...(ended.length > 0 && { lastFullAt: iso(new Date(Math.max(...ended))) }),
+    failing: failed,
+  };
+}
+
+function sourcesOf(snapshots: readonly Snapshot[]): RepositoryInfo['sources'] {
+  const counts = new Map<string, { count: number; newest?: Snapshot }>();
+  for (const snapshot of snapshots) {
+    const source = sourceOf(snapshot);
+    const known = counts.get(source) ?? { count: 0 };
+    known.count += 1;
+    if (snapshot.incompleteReason === undefined) known.newest = snapshot;
+    counts.set(source, known);
+  }
+  return [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([source, { count, newest }]) => ({
+      source,
+      snapshots: count,
+      ...(newest && { newestId: newest.id, newestAt: iso(newest.startTime) }),
+    }));
+}
+
+const iso = (date: Date): string => date.toISOString();
