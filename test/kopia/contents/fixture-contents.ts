@@ -1,15 +1,15 @@
 /** Repositories of the fixtures with what the real tool says about their contents. */
 import {
-  type CryptoSpec,
   createRepositoryCrypto,
   type RepositoryCrypto,
 } from '../../../shared/kopia/crypto/repository-crypto.ts';
+import { openFormat } from '../../../shared/kopia/format/open-format.ts';
 import type { ContentEntry, ContentTable } from '../../../shared/kopia/indexes/content-table.ts';
+import { loadIndexes } from '../../../shared/kopia/indexes/load-indexes.ts';
 import type { ObjectStore } from '../../../shared/stores/store.ts';
 import { systemClock } from '../../support/clock.ts';
 import { fixtureInMemory } from '../../support/fixture-stores.ts';
 import { loadFixture } from '../../support/fixtures.ts';
-import { keysOf, unsealFormat } from '../../support/kopia-writer/format.ts';
 
 /** A row of `kopia content list --json`. */
 export interface ListedContent {
@@ -27,7 +27,6 @@ export interface ListedContent {
 export interface RepositoryContents {
   readonly prefix: string;
   readonly store: ObjectStore;
-  readonly spec: CryptoSpec;
   readonly crypto: RepositoryCrypto;
   /** As a current release lists them, deleted ones too. */
   readonly listed: readonly ListedContent[];
@@ -44,14 +43,10 @@ export async function repositoriesOf(name: string): Promise<RepositoryContents[]
     const reader = readers.find(({ version }) => version === '0.23.1') ?? readers.at(-1);
     if (reader === undefined) continue;
     const listed = fixture.answer(reader.answers, 'contents') as ListedContent[];
-    const blob = fixture.objects.find(({ key }) => key === `${prefix}kopia.repository`);
-    if (blob === undefined) throw new Error(`there is no format blob in "${name}"`);
-    const format = unsealFormat(await blob.bytes(), password);
-    const { secret, ...keys } = keysOf(format);
-    const eccOverheadPercent = Number(format.config['eccOverheadPercent'] ?? 0);
-    const spec: CryptoSpec = { ...keys, ...(secret && { secret }), eccOverheadPercent };
-    const crypto = await createRepositoryCrypto(spec);
-    opened.push({ prefix, store, spec, crypto, listed, table: tableOf(listed) });
+    const format = await openFormat(store, prefix, password);
+    const crypto = await createRepositoryCrypto(format.cryptoSpec);
+    const { contents } = await loadIndexes(store, format, crypto);
+    opened.push({ prefix, store, crypto, listed, table: contents });
   }
   return opened;
 }
@@ -63,28 +58,7 @@ export async function onlyRepositoryOf(name: string): Promise<RepositoryContents
   return only;
 }
 
-/** Contents as they are listed, so that these tests stand without our reading of indexes. */
-export function tableOf(listed: readonly ListedContent[]): ContentTable {
-  const names = [...new Set(listed.map(({ packFile }) => packFile))];
-  const packIds = new Map(names.map((name, packId) => [name, packId]));
-  const entries = listed.map((content): ContentEntry => {
-    return {
-      id: content.contentID,
-      packId: packIds.get(content.packFile) ?? -1,
-      packBlob: content.packFile,
-      packOffset: content.packOffset,
-      packedLength: content.length,
-      originalLength: content.originalLength,
-      deleted: content.deleted,
-      timeSeconds: content.time,
-      formatVersion: content.formatVersion,
-      compression: content.compression ?? 0,
-      encryptionKeyId: 0,
-    };
-  });
-  return tableOfEntries(entries, names);
-}
-
+/** A table of entries that a test makes up. */
 export function tableOfEntries(
   entries: readonly ContentEntry[],
   names: readonly string[],

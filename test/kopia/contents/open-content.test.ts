@@ -129,7 +129,7 @@ describe('openContent() of contents that somebody with the key wrote', () => {
 
   beforeAll(async () => {
     repository = await onlyRepositoryOf('kopia/v3-default');
-    const { secret, ...spec } = repository.spec;
+    const { secret, ...spec } = repository.crypto.spec;
     seals = await createSeals({ ...spec, secret }, random);
   });
 
