@@ -5,6 +5,8 @@ import type { LsOptions } from './kopia/ls.ts';
 import type { RestoreOptions } from './kopia/restore.ts';
 import type { KopiaOptions } from './kopia/session.ts';
 import type { SnapshotsOptions } from './kopia/snapshots.ts';
+import type { KopiaVerifyOptions } from './kopia/verify.ts';
+import { oneOf, shareOption, wholeNumber } from './options.ts';
 import type { ExitCode } from './outcome.ts';
 
 type Finish = (code: ExitCode) => void;
@@ -35,7 +37,7 @@ export function kopiaCommand(context: CliContext, finish: Finish): Command {
   const command = new Command('kopia')
     .description('read Kopia repositories, without Kopia: list, verify, restore')
     .addHelpText('after', EXAMPLES);
-  for (const make of [info, snapshots, ls, cat, restore]) {
+  for (const make of [info, snapshots, ls, cat, verify, restore]) {
     command.addCommand(make(context, finish));
   }
   return command;
@@ -124,6 +126,50 @@ ${SNAPSHOT}${WHERE}`,
       finish(await catFile(location, snapshot, self.optsWithGlobals<CatOptions>(), context));
     });
 }
+
+function verify(context: CliContext, finish: Finish): Command {
+  return reading('verify', 'could every snapshot be restored whole')
+    .option(
+      '--level <level>',
+      `how much is proven: ${LEVELS.join(' or ')}`,
+      oneOf('--level', LEVELS),
+      'structure',
+    )
+    .option(
+      '--share <n/t>',
+      'content: new packs, and the n-th of t slices; with t alone the slice proven longest ago',
+      shareOption('--share'),
+    )
+    .option('--state <url>', 'content: where proofs are kept between runs, outside the location')
+    .option(
+      '--threads <n>',
+      'content: threads that decrypt and hash (default: one per core)',
+      wholeNumber('--threads', 64),
+    )
+    .option('--allow-retrieval', 'content: read packs of storage classes that charge for reading')
+    .addHelpText(
+      'after',
+      `
+structure   every pack exists and is long enough, all manifests can be read, the tree of every
+            snapshot resolves, nothing was lost in a compaction, maintenance runs
+content     the same, and every byte is read, decrypted and compared with its hash; with --state each
+            run takes what is new, and with --share in t runs everything again
+
+Exit codes: 0 nothing at or above --fail-on, 1 findings, 3 not carried out or cut by --deadline.
+
+Examples:
+  drydock kopia verify production
+  drydock kopia verify production --level content --share 7 --state s3://acme-drydock/state
+  drydock kopia verify azblob://acmebackups/velero --repository shop --output json
+${WHERE}`,
+    )
+    .action(async (location: string, _: unknown, self: Command) => {
+      const { verify: run } = await import('./kopia/verify.ts');
+      finish(await run(location, self.optsWithGlobals<KopiaVerifyOptions>(), context));
+    });
+}
+
+const LEVELS = ['structure', 'content'] as const;
 
 function restore(context: CliContext, finish: Finish): Command {
   return reading('restore', 'write a snapshot, or a part of it, to a folder of this machine')

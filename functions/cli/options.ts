@@ -34,6 +34,17 @@ export function wholeNumber(option: string, most: number): (text: string) => num
   };
 }
 
+/** `2/7`: the second of seven slices; `7`: one of seven, whichever is due. */
+export function shareOption(option: string): (text: string) => { of: number; slice?: number } {
+  return (text) => {
+    const [, slice, of] = /^(?:(\d{1,4})\/)?(\d{1,4})$/.exec(text) ?? [];
+    const share = { of: Number(of), ...(slice !== undefined && { slice: Number(slice) }) };
+    const isSlice = share.slice === undefined || (share.slice >= 1 && share.slice <= share.of);
+    if (share.of >= 1 && share.of <= 1000 && isSlice) return share;
+    throw invalid(option, text, 'no share', 'Write 1/7 for the first of seven slices, or 7');
+  };
+}
+
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 
 /** `90s`, `15m`, `2h`, `1h30m` in milliseconds. */
