@@ -15,9 +15,14 @@ export interface Bundle {
   readonly folder: string;
   /** Name of the file that is loaded, without `.mjs`. */
   readonly main: string;
+  /** What it starts in worker threads: entries by the name of their file, beside `main`. */
+  readonly workers?: Readonly<Record<string, string>>;
   /** The oldest Node that loads it. */
   readonly target: string;
 }
+
+/** Decrypts and re-hashes contents of Kopia repositories, a core each. */
+const KOPIA_WORKER = { 'kopia-worker': 'shared/kopia/contents/worker.ts' };
 
 /** Linux Consumption ends with Node 22, Flex Consumption has 24: one Azure bundle serves both. */
 export const BUNDLES: readonly Bundle[] = [
@@ -40,6 +45,7 @@ export const BUNDLES: readonly Bundle[] = [
     entry: 'functions/cli/main.ts',
     folder: 'cli',
     main: 'main',
+    workers: KOPIA_WORKER,
     target: 'node22.19',
   },
 ];
@@ -54,7 +60,7 @@ export const DIST = join(ROOT, 'dist');
 function options(bundle: Bundle): BuildOptions & { readonly metafile: true } {
   return {
     absWorkingDir: ROOT,
-    entryPoints: [{ in: bundle.entry, out: bundle.main }],
+    entryPoints: { [bundle.main]: bundle.entry, ...bundle.workers },
     outdir: join(DIST, bundle.folder),
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunks/[name]-[hash]',

@@ -19,9 +19,9 @@ function packagesIn(meta: Metafile, outputs: Iterable<string>): string[] {
   return [...new Set(names)].sort();
 }
 
-/** The outputs that are read before the first line of the entry runs. */
-function readAtStart(bundle: Bundle, meta: Metafile): Set<string> {
-  const found = new Set([`dist/${bundle.folder}/${bundle.main}.mjs`]);
+/** The outputs that are read before the first line of the entry, or of a worker's, runs. */
+function readAtStart(bundle: Bundle, meta: Metafile, main = bundle.main): Set<string> {
+  const found = new Set([`dist/${bundle.folder}/${main}.mjs`]);
   for (const path of found) {
     for (const { path: next, kind } of meta.outputs[path]?.imports ?? []) {
       if (kind === 'import-statement' && meta.outputs[next] !== undefined) found.add(next);
@@ -50,6 +50,27 @@ describe.each(BUNDLES)('the bundle $name', (bundle) => {
     // The last two are optional accelerators of `ws`, which the Kubernetes client brings.
     const known = ['@azure/functions-core', 'apache-arrow', 'bufferutil', 'utf-8-validate'];
     expect([...new Set(left)].filter((path) => !known.includes(path))).toEqual([]);
+  });
+});
+
+const WORKERS = BUNDLES.flatMap((bundle) =>
+  Object.entries(bundle.workers ?? {}).map(([main, entry]) => ({ bundle, main, entry })),
+);
+
+describe.each(WORKERS)('the worker $main of the bundle $bundle.name', ({ bundle, main, entry }) => {
+  const meta = metafile(bundle);
+
+  test('lies beside the file that starts it', () => {
+    const path = `dist/${bundle.folder}/${main}.mjs`;
+    expect(meta.outputs[path]?.entryPoint).toBe(entry);
+    expect(existsSync(join(DIST, '..', path))).toBe(true);
+  });
+
+  test('loads little: each thread has a copy', () => {
+    const outputs = readAtStart(bundle, meta, main);
+    expect(packagesIn(meta, outputs)).toEqual(['hash-wasm']);
+    const sizeBytes = [...outputs].reduce((sum, path) => sum + (meta.outputs[path]?.bytes ?? 0), 0);
+    expect(sizeBytes).toBeLessThan(300_000);
   });
 });
 
