@@ -49,7 +49,9 @@ export function parseKey(id: string, digestBytes: number, words: Uint32Array): n
   const last = words.length - 1;
   let from = start + 2;
   for (let word = 0; word <= last; word += 1, from += 8) {
-    const [a, b, c] = [hexByte(id, from), hexByte(id, from + 2), hexByte(id, from + 4)];
+    const a = hexByte(id, from);
+    const b = hexByte(id, from + 2);
+    const c = hexByte(id, from + 4);
     const d = word === last ? 0 : hexByte(id, from + 6);
     bad |= a | b | c | d;
     words[word] = word32(a, b, c, d);
@@ -57,26 +59,45 @@ export function parseKey(id: string, digestBytes: number, words: Uint32Array): n
   return bad < 0 ? -1 : group * 256 + first;
 }
 
-/** The text of a key. `read(word)` answers with its words. */
-export function formatKey(bucket: number, digestBytes: number, read: (word: number) => number) {
-  const group = bucket >>> 8;
-  let text = group === 0 ? '' : String.fromCharCode(LETTER_FIRST + group - 1);
-  text += (bucket & 0xff).toString(16).padStart(2, '0');
-  const last = keyWords(digestBytes) - 1;
-  for (let word = 0; word < last; word += 1) text += read(word).toString(16).padStart(8, '0');
-  return text + (read(last) >>> 8).toString(16).padStart(6, '0');
+/** Letter and hash of the id that is being written: one flat string instead of a chain of pieces. */
+const scratch = Buffer.alloc(1 + 32 * 2);
+const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+
+/** The text of the key whose words begin at `base`. */
+export function formatKey(
+  bucket: number,
+  digestBytes: number,
+  words: Uint32Array,
+  base: number,
+): string {
+  scratch[0] = LETTER_FIRST + (bucket >>> 8) - 1;
+  writeByte(1, bucket & 0xff);
+  for (let byte = 1; byte < digestBytes; byte += 1) {
+    const word = words[base + ((byte - 1) >>> 2)] ?? 0;
+    writeByte(1 + byte * 2, (word >>> (24 - ((byte - 1) & 3) * 8)) & 0xff);
+  }
+  return scratch.toString('latin1', bucket < 256 ? 1 : 0, 1 + digestBytes * 2);
+}
+
+function writeByte(at: number, value: number): void {
+  scratch[at] = DIGITS[value >>> 4] ?? 0;
+  scratch[at + 1] = DIGITS[value & 0xf] ?? 0;
 }
 
 function word32(a = 0, b = 0, c = 0, d = 0): number {
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
+/** Values of the characters 0-9 and a-f, -1 of all others: Kopia's ids are in lower case. */
+const HEX_DIGITS = new Int8Array(128).fill(-1);
+DIGITS.forEach((code, value) => {
+  HEX_DIGITS[code] = value;
+});
+
 function hexByte(text: string, at: number): number {
   return (hexDigit(text.charCodeAt(at)) << 4) | hexDigit(text.charCodeAt(at + 1));
 }
 
-/** -1 for everything but 0-9 and a-f: Kopia's ids are in lower case. */
 function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+  return code < 128 ? (HEX_DIGITS[code] ?? -1) : -1;
 }

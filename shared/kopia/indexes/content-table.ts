@@ -19,7 +19,7 @@ export interface ContentEntry {
   readonly encryptionKeyId: number;
 }
 
-/** The packs that index entries name: ids 0 to `count` - 1, one for each distinct name. */
+/** The packs that the entries of a table name: ids 0 to `count` - 1, one for each distinct name. */
 export interface PackTable {
   readonly count: number;
   /** Throws a RangeError on an id that there is not. */

@@ -33,8 +33,7 @@ export function compareToAll(
       if (!differs(rows, sorter, group, chosen, watermarkSeconds)) continue;
       count += 1;
       if (examples.length === EXAMPLES_MAX) continue;
-      const [words, base] = [sorter.slab(best), sorter.base(best)];
-      examples.push(formatKey(bucket, rows.digestBytes, (word) => words[base + word] ?? 0));
+      examples.push(formatKey(bucket, rows.digestBytes, sorter.slab(best), sorter.base(best)));
     }
   }
   return { count, examples };

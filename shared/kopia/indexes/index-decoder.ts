@@ -253,12 +253,14 @@ export class IndexDecoder {
   }
 
   private keepTail(piece: Buffer): void {
-    if (this.tail.length === 0) {
-      const most = this.sizeBytesMax - this.tailStart;
-      if (most > TAIL_BYTES_MAX) throw new IndexDamage('it names more packs than fit in memory');
-      this.tail = Buffer.alloc(most);
+    const needed = this.tailBytes + piece.length;
+    if (needed > TAIL_BYTES_MAX) throw new IndexDamage('it names more packs than fit in memory');
+    if (needed > this.tail.length) {
+      const larger = Buffer.alloc(Math.max(needed, this.tail.length * 2));
+      this.tail.copy(larger);
+      this.tail = larger;
     }
     piece.copy(this.tail, this.tailBytes);
-    this.tailBytes += piece.length;
+    this.tailBytes = needed;
   }
 }

@@ -1,5 +1,6 @@
 import type { PackTable } from './content-table.ts';
 import { IndexDamage } from './index-damage.ts';
+import { grown } from './row-pages.ts';
 
 const BLOCK_BITS = 20;
 const BLOCK_BYTES = 1 << BLOCK_BITS;
@@ -61,6 +62,22 @@ export class PackNames implements PackTable {
     return this.blockOf(a).compare(this.blockOf(b), bAt, bEnd, aAt, aEnd);
   }
 
+  /** Leaves only the packs of `kept`, which then have the ids 0, 1, 2, … in that order. */
+  retain(kept: Uint32Array): void {
+    const [starts, lengths, hashes] = [this.starts, this.lengths, this.hashes];
+    this.starts = new Uint32Array(kept.length);
+    this.lengths = new Uint8Array(kept.length);
+    this.hashes = new Uint32Array(kept.length);
+    for (let id = 0; id < kept.length; id += 1) {
+      const old = kept[id] ?? 0;
+      this.starts[id] = starts[old] ?? 0;
+      this.lengths[id] = lengths[old] ?? 0;
+      this.hashes[id] = hashes[old] ?? 0;
+    }
+    this.count = kept.length;
+    this.rehash(this.slots.length);
+  }
+
   private add(hash: number, slot: number, bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
     const room = BLOCK_BYTES - (this.endBytes & (BLOCK_BYTES - 1));
@@ -71,7 +88,9 @@ export class PackNames implements PackTable {
     if (this.count >= PACKS_MAX || this.endBytes + length > NAMES_BYTES_MAX) {
       throw new IndexDamage('it brings the number of packs above what fits in memory');
     }
-    if (this.count === this.starts.length) this.grow();
+    this.starts = grown(this.starts, this.count + 1);
+    this.lengths = grown(this.lengths, this.count + 1);
+    this.hashes = grown(this.hashes, this.count + 1);
     const id = this.count;
     this.blockOf(this.endBytes).set(bytes.subarray(start, end), this.endBytes & (BLOCK_BYTES - 1));
     this.starts[id] = this.endBytes;
@@ -80,7 +99,7 @@ export class PackNames implements PackTable {
     this.endBytes += length;
     this.count += 1;
     this.slots[slot] = this.count;
-    if (this.count * 2 > this.slots.length) this.rehash();
+    if (this.count * 2 > this.slots.length) this.rehash(this.slots.length * 2);
     return id;
   }
 
@@ -107,20 +126,9 @@ export class PackNames implements PackTable {
     return this.blockOf(at).compare(bytes, start, end, own, own + end - start) === 0;
   }
 
-  private grow(): void {
-    const length = this.count * 2;
-    const [starts, lengths, hashes] = [this.starts, this.lengths, this.hashes];
-    this.starts = new Uint32Array(length);
-    this.lengths = new Uint8Array(length);
-    this.hashes = new Uint32Array(length);
-    this.starts.set(starts);
-    this.lengths.set(lengths);
-    this.hashes.set(hashes);
-  }
-
-  private rehash(): void {
-    this.slots = new Uint32Array(this.slots.length * 2);
-    const mask = this.slots.length - 1;
+  private rehash(slots: number): void {
+    this.slots = new Uint32Array(slots);
+    const mask = slots - 1;
     for (let id = 0; id < this.count; id += 1) {
       let slot = (this.hashes[id] ?? 0) & mask;
       while ((this.slots[slot] ?? 0) > 0) slot = (slot + 1) & mask;

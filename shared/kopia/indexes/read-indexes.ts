@@ -1,3 +1,4 @@
+import { forEachLimited } from '../../model/limited.ts';
 import type { ObjectReader } from '../../stores/store.ts';
 import { isStoreError } from '../../stores/store-error.ts';
 import type { RepositoryCrypto } from '../crypto/repository-crypto.ts';
@@ -6,6 +7,9 @@ import type { EntryRows } from './entry-rows.ts';
 import type { IndexInfo } from './find-indexes.ts';
 import { IndexDamage } from './index-damage.ts';
 import { IndexDecoder } from './index-decoder.ts';
+
+/** Of blobs with error correction, which are opened in one piece. */
+const HELD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Where index blobs are read from, and which of their entries are wanted. */
 export interface IndexSource {
@@ -39,27 +43,25 @@ export async function readIndexes(
   const stop = new AbortController();
   const signal = source.signal ? AbortSignal.any([source.signal, stop.signal]) : stop.signal;
   // Large ones first, so that no long one is left for the end.
-  const waiting = [...blobs].sort((a, b) => a.sizeBytes - b.sizeBytes);
-  const work = async (): Promise<void> => {
-    for (let blob = waiting.pop(); blob !== undefined; blob = waiting.pop()) {
+  const ordered = [...blobs].sort((a, b) => b.sizeBytes - a.sizeBytes);
+  const isHeldWhole = source.crypto.spec.eccOverheadPercent > 0;
+  await forEachLimited(
+    ordered,
+    { concurrency: source.concurrency, weightMax: HELD_BYTES_MAX },
+    (blob) => (isHeldWhole ? blob.sizeBytes : 0),
+    async (blob) => {
       try {
         onBlob(blob, await readIndex(source, rows, blob, signal));
       } catch (error) {
         const failure = failureOf(error, blob);
-        if (failure === undefined) throw error;
-        failures.push(failure);
+        if (failure !== undefined) failures.push(failure);
+        else {
+          stop.abort(error);
+          throw error;
+        }
       }
-    }
-  };
-  const workers = Array.from({ length: Math.min(source.concurrency, blobs.length) }, work);
-  try {
-    await Promise.all(workers);
-  } catch (error) {
-    waiting.length = 0;
-    stop.abort(error);
-    await Promise.allSettled(workers);
-    throw error;
-  }
+    },
+  );
   return failures;
 }
 

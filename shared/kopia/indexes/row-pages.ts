@@ -71,7 +71,7 @@ export function tooLarge(entriesMax: number): DrydockError {
   });
 }
 
-/** `array` with room for `length`, its content kept. */
+/** `array` with room for `length`, its content kept; twice as large, so that this is seldom done. */
 export function grown<T extends Uint32Array | Uint8Array>(array: T, length: number): T {
   if (length <= array.length) return array;
   const create = array.constructor as new (size: number) => T;
