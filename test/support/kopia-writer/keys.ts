@@ -6,7 +6,9 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createSecretKey,
   hkdfSync,
+  type KeyObject,
   pbkdf2Sync,
   scryptSync,
 } from 'node:crypto';
@@ -41,7 +43,10 @@ export async function createSeals(keys: Keys, random: RandomBytes): Promise<Seal
   const digest = await digester(keys.hash, keys.secret ?? new Uint8Array());
   const base = Buffer.from(hkdfSync('sha256', keys.masterKey, 'encryption', '', 32));
   const algorithm = keys.encryption.startsWith('CHACHA20') ? 'chacha20-poly1305' : 'aes-256-gcm';
-  const keyOf = (iv: Uint8Array): Buffer => createHmac('sha256', base).update(iv).digest();
+  // Node handles a key object in a fraction of the time that it needs for the same bytes.
+  const baseKey = createSecretKey(base);
+  const keyOf = (iv: Uint8Array): KeyObject =>
+    createSecretKey(createHmac('sha256', baseKey).update(iv).digest());
   return {
     digestBytes: digest(new Uint8Array()).length,
     digest,
@@ -96,14 +101,14 @@ async function digester(name: string, key: Uint8Array): Promise<(bytes: Uint8Arr
 
 type Aead = 'aes-256-gcm' | 'chacha20-poly1305';
 
-function cipherOf(algorithm: Aead, key: Uint8Array, nonce: Uint8Array) {
+function cipherOf(algorithm: Aead, key: KeyObject | Uint8Array, nonce: Uint8Array) {
   if (algorithm === 'aes-256-gcm') return createCipheriv(algorithm, key, nonce);
   return createCipheriv(algorithm, key, nonce, { authTagLength: TAG_BYTES });
 }
 
 function sealWith(
   algorithm: Aead,
-  key: Uint8Array,
+  key: KeyObject | Uint8Array,
   aad: Uint8Array,
   plain: Uint8Array,
   nonce: Uint8Array,
@@ -114,7 +119,12 @@ function sealWith(
   return Buffer.concat([...body, cipher.getAuthTag()]);
 }
 
-function unsealWith(algorithm: Aead, key: Uint8Array, aad: Uint8Array, stored: Uint8Array): Buffer {
+function unsealWith(
+  algorithm: Aead,
+  key: KeyObject | Uint8Array,
+  aad: Uint8Array,
+  stored: Uint8Array,
+): Buffer {
   const nonce = stored.subarray(0, NONCE_BYTES);
   const body = stored.subarray(NONCE_BYTES, -TAG_BYTES);
   const decipher =
