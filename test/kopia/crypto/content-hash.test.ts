@@ -101,6 +101,14 @@ describe('createContentHash()', () => {
         'efa53b389ab67c593dba624d898d0f73',
         '',
       ],
+      // HMAC without a key, of nothing: published in many places, among them Wikipedia.
+      [
+        'HMAC-SHA256',
+        undefined,
+        counting(0),
+        'b613679a0814d9ec772f95d778c35fc5',
+        'ff1697c493715653c6c712144292c5ad',
+      ],
       // NIST's examples of HMAC-SHA3, RFC 4231 and Kopia's tests.
       [
         'HMAC-SHA3-224',
