@@ -50,8 +50,10 @@ const SHOWN: ReadonlySet<string> = new Set([
 
 /** Also right where the command line itself could not be parsed. */
 function wantsJson(args: readonly string[]): boolean {
-  const last = args.lastIndexOf('--output');
-  return args.includes('--output=json') || (last >= 0 && args[last + 1] === 'json');
+  return args.some((arg, at) => {
+    const isOption = arg === '--output' || arg === '-o';
+    return arg === '--output=json' || arg === '-ojson' || (isOption && args[at + 1] === 'json');
+  });
 }
 
 const EXAMPLES = `

@@ -2,12 +2,7 @@ import type { Snapshot } from '../../../shared/kopia/manifests/snapshots.ts';
 import type { Repository } from '../../../shared/kopia/repository.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import { openAt, repositoryUrl, type Session, shortName } from './session.ts';
-import {
-  findSnapshot,
-  matchesSource,
-  parseSnapshotArgument,
-  snapshotUnknown,
-} from './snapshot-choice.ts';
+import { findSnapshot, parseSnapshotArgument, snapshotUnknown } from './snapshot-choice.ts';
 import type { Located } from './tree.ts';
 import { entryAt } from './tree.ts';
 
@@ -58,7 +53,7 @@ async function findIn(
       continue;
     }
     const snapshots = repository.snapshots.snapshots;
-    known.push(...snapshots.filter((each) => matchesSource(each, source)));
+    known.push(...snapshots);
     const snapshot = findSnapshot(snapshots, wanted, source);
     if (snapshot === undefined) continue;
     if (found !== undefined) throw inSeveral(wanted, [found.prefix, prefix]);

@@ -15,7 +15,7 @@ export interface EachOutcome<T> {
  */
 export async function eachRepository<T>(
   session: Session,
-  work: (repository: Repository, url: string, prefix: string) => Promise<T>,
+  work: (repository: Repository, url: string) => Promise<T>,
   output: 'text' | 'json',
 ): Promise<EachOutcome<T>> {
   const results: T[] = [];
@@ -24,7 +24,7 @@ export async function eachRepository<T>(
   for (const prefix of prefixes) {
     const url = repositoryUrl(session, prefix);
     try {
-      results.push(await work(await openAt(session, prefix), url, prefix));
+      results.push(await work(await openAt(session, prefix), url));
     } catch (thrown) {
       if (prefixes.length === 1 || signal.aborted) throw thrown;
       const error = toDrydockError(thrown);

@@ -8,6 +8,7 @@ import {
 } from '../../../shared/kopia/manifests/settings.ts';
 import type { Snapshot } from '../../../shared/kopia/manifests/snapshots.ts';
 import type { Repository } from '../../../shared/kopia/repository.ts';
+import { formatFindings } from '../../../shared/kopia/verify/settings.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import { type Finding, isAtLeast } from '../../../shared/model/finding.ts';
 import type { CliContext } from '../context.ts';
@@ -16,7 +17,7 @@ import { findingText } from '../render.ts';
 import { json } from '../terminal.ts';
 import { eachRepository } from './every.ts';
 import { infoText } from './info-text.ts';
-import { defaultPasswordFinding, type KopiaOptions, type Session, withSession } from './session.ts';
+import { type KopiaOptions, type Session, withSession } from './session.ts';
 import { sourceOf } from './snapshot-choice.ts';
 
 /** What can be said of a repository without reading data. Times are RFC 3339. */
@@ -50,7 +51,7 @@ export function showInfo(
   return withSession(location, options, context, async (session) => {
     const { results, errors } = await eachRepository(
       session,
-      (repository, url, prefix) => infoOf(session, repository, url, prefix),
+      (repository, url) => infoOf(session, repository, url),
       options.output,
     );
     const { stdout, colors } = context;
@@ -79,12 +80,10 @@ async function infoOf(
   session: Session,
   repository: Repository,
   url: string,
-  prefix: string,
 ): Promise<RepositoryInfo> {
   const { format, indexes, manifests } = repository;
   const { snapshots } = repository.snapshots;
   const schedule = await scheduleOf(session, repository);
-  const findings = [...(format.defaultPassword ? [defaultPasswordFinding(session, prefix)] : [])];
   const { blobs, currentEpoch, watermarkSeconds, problems } = indexes;
   return {
     repository: url,
@@ -121,7 +120,9 @@ async function infoOf(
     incompleteSnapshots: snapshots.filter(({ incompleteReason }) => incompleteReason !== undefined)
       .length,
     sources: sourcesOf(snapshots),
-    findings,
+    findings: formatFindings(format.url, format).filter(
+      ({ code }) => code === 'KOPIA_DEFAULT_PASSWORD',
+    ),
   };
 }
 

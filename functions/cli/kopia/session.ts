@@ -7,7 +7,6 @@ import {
   type Repository,
 } from '../../../shared/kopia/repository.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
-import { finding } from '../../../shared/model/finding.ts';
 import { metered } from '../../../shared/stores/metered.ts';
 import { readOnly } from '../../../shared/stores/read-only.ts';
 import type { ObjectReader } from '../../../shared/stores/store.ts';
@@ -43,6 +42,8 @@ export interface Session {
   readonly password: Password;
   readonly progress: CliProgress;
   readonly log: Logger;
+  /** Logs a warning unless `key` was warned of before. */
+  readonly warnOnce: (key: string, message: string) => void;
   /** Aborted by the user, and by `--deadline` for commands that do not watch it themselves. */
   readonly signal: AbortSignal;
 }
@@ -83,12 +84,23 @@ export async function withSession<T>(
       password,
       progress,
       log,
+      warnOnce: once(log),
       signal: limit.signal,
     });
+  } catch (error) {
+    throw nothingHere(error, locationName(place.location));
   } finally {
     limit.clear();
     progress.end();
   }
+}
+
+function once(log: Logger): Session['warnOnce'] {
+  const warned = new Set<string>();
+  return (key, message) => {
+    if (!warned.has(key)) log.log('warning', message);
+    warned.add(key);
+  };
 }
 
 function limitOf(deadlineMs: number | undefined, signal: AbortSignal) {
@@ -103,6 +115,16 @@ function limitOf(deadlineMs: number | undefined, signal: AbortSignal) {
     signal: AbortSignal.any([signal, controller.signal]),
     clear: () => clearTimeout(timer),
   };
+}
+
+/** A place without a repository may be meant as a Velero root. */
+function nothingHere(error: unknown, location: string): unknown {
+  if (!(error instanceof DrydockError) || error.code !== 'NOT_A_REPOSITORY') return error;
+  if (!error.message.startsWith(`Cannot open "${location}/"`)) return error;
+  return new DrydockError(error.failure, error.code, error.message, {
+    hint: 'Name the folder that holds kopia.repository, or the Velero root that holds kopia/',
+    cause: error,
+  });
 }
 
 async function prefixesFor(
@@ -141,7 +163,7 @@ export function repositoryUrl({ location }: Pick<Session, 'location'>, prefix: s
  * damage that may hide snapshots or files.
  */
 export async function openAt(session: Session, prefix: string): Promise<Repository> {
-  const { reader, signal, progress, log } = session;
+  const { reader, signal, progress, log, prefixes } = session;
   const name = shortName(prefix) || 'repository';
   const repository = await tryPasswords(session, prefix, (value) =>
     openRepository(reader, prefix, value, {
@@ -157,7 +179,14 @@ export async function openAt(session: Session, prefix: string): Promise<Reposito
     }),
   );
   const { format, indexes, manifests } = repository;
-  if (format.defaultPassword) warnOfDefault(session, prefix);
+  if (format.defaultPassword) {
+    const which = prefixes.length === 1 ? '' : ', and maybe others,';
+    const url = repositoryUrl(session, prefix);
+    session.warnOnce(
+      'KOPIA_DEFAULT_PASSWORD',
+      `KOPIA_DEFAULT_PASSWORD ${url}${which} opens with the password that everybody knows`,
+    );
+  }
   for (const warning of format.warnings) log.log('warning', warning);
   const lost = [
     ...indexes.problems
@@ -192,14 +221,4 @@ export async function tryPasswords<T>(
     }
   }
   throw wrongPassword(repositoryUrl(session, prefix), session.password, wrong);
-}
-
-export function defaultPasswordFinding(session: Session, prefix: string) {
-  const url = repositoryUrl(session, prefix);
-  return finding('KOPIA_DEFAULT_PASSWORD', url, 'The repository opens with a public password');
-}
-
-function warnOfDefault(session: Session, prefix: string): void {
-  const { code, subject } = defaultPasswordFinding(session, prefix);
-  session.log.log('warning', `${code} ${subject} opens with the password that everybody knows`);
 }

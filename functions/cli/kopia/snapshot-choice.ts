@@ -1,4 +1,4 @@
-import { nearest } from '../../../shared/config/nearest.ts';
+import { didYouMean } from '../../../shared/config/nearest.ts';
 import { findSnapshots, type Snapshot } from '../../../shared/kopia/manifests/snapshots.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 
@@ -69,12 +69,18 @@ export function snapshotUnknown(
   const what = wanted === LATEST ? 'there is no complete snapshot' : 'there is no such snapshot';
   const ofSource = source === undefined ? '' : ` of source "${source}"`;
   const message = `Cannot use the snapshot "${wanted}": ${what}${ofSource} in "${where}"`;
-  const near = nearest(
+  if (source !== undefined && !snapshots.some((each) => matchesSource(each, source))) {
+    const sources = [...new Set(snapshots.map(sourceOf))];
+    const near = didYouMean(source, sources);
+    const all = `Sources are ${sources.slice(0, SHOWN_MAX).join(', ') || 'none'}`;
+    return usage('SNAPSHOT_UNKNOWN', message, near === undefined ? all : `${near} ${all}`);
+  }
+  const near = didYouMean(
     wanted,
     snapshots.map(({ id }) => id),
   );
   const parts = [
-    ...(near === undefined ? [] : [`Did you mean "${near}"?`]),
+    ...(near === undefined ? [] : [near]),
     snapshots.length === 0
       ? 'The repository holds no snapshots'
       : `The newest are ${shownIds([...snapshots].reverse())}; see "drydock kopia snapshots"`,

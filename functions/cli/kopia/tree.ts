@@ -77,14 +77,19 @@ async function childOf(
   if (shown !== undefined) {
     return { located: { names: [...names, shown.name], entry: shown }, isRest: false };
   }
-  const near = didYouMean(step, seen);
-  const some = seen.slice(0, 8).map(shownName).join(', ');
+  const near = didYouMean(step, seen.map(shownName));
+  const some = seen.slice(0, 8).map(shortened).join(', ');
   const more = seen.length > 8 ? ', …' : '';
   const all = seen.length === 0 ? 'It is empty' : `It has ${some}${more}`;
   throw notFound(
     `${here} has no entry "${shownName(step)}"`,
     near === undefined ? all : `${near} ${all}`,
   );
+}
+
+function shortened(name: string): string {
+  const shown = shownName(name);
+  return shown.length > 40 ? `"${shown.slice(0, 40)}…"` : `"${shown}"`;
 }
 
 function notFound(reason: string, hint: string): DrydockError {
