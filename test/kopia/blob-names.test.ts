@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { parseBlobName } from '../../shared/kopia/blob-names.ts';
-import { activeIndexes } from '../../shared/kopia/indexes/active-indexes.ts';
 import { listFixtures, loadFixture } from '../support/fixtures.ts';
 
 describe('parseBlobName()', () => {
@@ -48,35 +47,5 @@ describe('parseBlobName()', () => {
     ['', { kind: 'unknown' }],
   ])('takes %s apart', (id, expected) => {
     expect(parseBlobName(id)).toMatchObject(expected);
-  });
-});
-
-describe('activeIndexes()', () => {
-  /** What Kopia itself reads, as `index list` answered when the fixture was made. */
-  test.each(listFixtures('kopia'))('takes what Kopia takes in %s', async (name) => {
-    const fixture = await loadFixture(name);
-    for (const { prefix, readers } of fixture.meta.repositories) {
-      const newest = readers.at(-1);
-      if (newest === undefined) continue;
-      // `indexes` holds superseded blobs too; where there are any, the set has the other list as well.
-      const hasActive = fixture.answerNames(newest.answers).includes('active-indexes');
-      const answer = hasActive ? 'active-indexes' : 'indexes';
-      const listed = fixture.answer(newest.answers, answer) as { id: string }[] | null;
-      const blobs = fixture.objects
-        .filter(({ key }) => key.startsWith(prefix))
-        .map(({ key, lastModified }) => ({ id: key.slice(prefix.length), lastModified }));
-      const isEpochs = blobs.some(({ id }) => id.startsWith('xn'));
-      if (!isEpochs) continue;
-      expect(
-        activeIndexes(blobs)
-          .map(({ id }) => id)
-          .sort(),
-      ).toEqual(
-        (listed ?? [])
-          .map(({ id }) => id)
-          .filter((id) => id.startsWith('x'))
-          .sort(),
-      );
-    }
   });
 });
