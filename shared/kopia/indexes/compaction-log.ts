@@ -25,7 +25,7 @@ function blobIds(log: unknown, member: string): readonly string[] {
 }
 
 function memberOf(value: unknown, member: string): unknown {
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SyntaxError('it is not what Kopia writes');
   }
   return Object.hasOwn(value, member) ? Reflect.get(value, member) : undefined;
