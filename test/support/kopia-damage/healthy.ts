@@ -38,58 +38,68 @@ interface ListedSnapshot {
   readonly rootEntry: Entry;
 }
 
+/** A fixture of one's own to damage. What does not change is opened once for all its twins. */
 export async function openFixture(name: string): Promise<Healthy> {
+  const opening = openedFixtures.get(name) ?? readFixture(name);
+  openedFixtures.set(name, opening);
+  const opened = await opening;
+  const random = randomFrom(`damage ${name}`);
+  const seals = await createSeals(keysOf(opened.format), random);
+  return new Healthy({ ...opened, blobs: new Map(opened.blobs) }, seals, random);
+}
+
+const openedFixtures = new Map<string, Promise<Opened>>();
+
+async function readFixture(name: string): Promise<Opened> {
   const fixture = await loadFixture(name);
   const [repository] = fixture.meta.repositories;
-  if (repository === undefined) throw new Error(`there is no repository in "${name}"`);
+  const [reader] = repository?.readers ?? [];
+  if (repository === undefined || reader === undefined) throw new Error(`nobody reads "${name}"`);
   const blobs = new Map<string, StoredBlob>();
   for (const { key, lastModified, bytes } of fixture.objects) {
     if (!key.startsWith(repository.prefix)) continue;
     const timeSeconds = lastModified.getTime() / 1000;
-    blobs.set(key.slice(repository.prefix.length), {
-      bytes: Buffer.from(await bytes()),
-      timeSeconds,
-    });
+    const blob = { bytes: Buffer.from(await bytes()), timeSeconds };
+    blobs.set(key.slice(repository.prefix.length), blob);
   }
   const formatBlob = blobs.get('kopia.repository')?.bytes ?? Buffer.alloc(0);
-  const format = unsealFormat(formatBlob, repository.password);
-  const random = randomFrom(`damage ${name}`);
-  const seals = await createSeals(keysOf(format), random);
-  const [reader] = repository.readers;
-  if (reader === undefined) throw new Error(`nobody reads "${name}"`);
   const listed = fixture.answer(reader.answers, 'contents') as ListedContent[];
-  const snapshots = fixture.answer(reader.answers, 'snapshots') as ListedSnapshot[];
-  return new Healthy(repository, { blobs, format, seals, random, listed, snapshots });
+  return {
+    repository,
+    blobs,
+    format: unsealFormat(formatBlob, repository.password),
+    contents: new Map(listed.map((row) => [row.contentID, row])),
+    snapshots: fixture.answer(reader.answers, 'snapshots') as ListedSnapshot[],
+  };
 }
 
 interface Opened {
+  readonly repository: FixtureRepository;
   readonly blobs: Map<string, StoredBlob>;
   readonly format: OpenedFormat;
-  readonly seals: Seals;
-  readonly random: RandomBytes;
-  readonly listed: readonly ListedContent[];
+  readonly contents: ReadonlyMap<string, ListedContent>;
   readonly snapshots: readonly ListedSnapshot[];
 }
 
-export class Healthy {
+export class Healthy implements Opened {
+  readonly repository: FixtureRepository;
   /** By blob id; to be changed. */
   readonly blobs: Map<string, StoredBlob>;
-  readonly repository: FixtureRepository;
   readonly format: OpenedFormat;
-  readonly seals: Seals;
-  readonly random: RandomBytes;
   readonly contents: ReadonlyMap<string, ListedContent>;
   readonly snapshots: readonly ListedSnapshot[];
-  #paths: ReadonlyMap<string, readonly NeededPath[]> | undefined;
+  readonly seals: Seals;
+  readonly random: RandomBytes;
+  readonly #paths: ReadonlyMap<string, readonly NeededPath[]>;
 
-  constructor(repository: FixtureRepository, opened: Opened) {
-    this.repository = repository;
+  constructor(opened: Opened, seals: Seals, random: RandomBytes) {
+    this.repository = opened.repository;
     this.blobs = opened.blobs;
     this.format = opened.format;
-    this.seals = opened.seals;
-    this.random = opened.random;
-    this.contents = new Map(opened.listed.map((row) => [row.contentID, row]));
+    this.contents = opened.contents;
     this.snapshots = opened.snapshots;
+    this.seals = seals;
+    this.random = random;
     // Trees are read from the whole bytes, so before anything is damaged.
     this.#paths = new Map(this.snapshots.map(({ id, rootEntry }) => [id, this.#walk(rootEntry)]));
   }
@@ -143,7 +153,7 @@ export class Healthy {
   filesLost(contents: Iterable<string>): Record<string, string[]> {
     const lost = new Set(contents);
     const files: Record<string, string[]> = {};
-    for (const [id, paths] of this.#paths ?? []) {
+    for (const [id, paths] of this.#paths) {
       const mine = paths.filter(({ contents: needed }) => !needed.isDisjointFrom(lost));
       if (mine.length > 0) files[id] = mine.map(({ path }) => path);
     }

@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { BOMB_KINDS, bomb, COMPRESSIONS, frame } from '../kopia-writer/compression.ts';
 import type { Damage } from './damage.ts';
-import { fileEntry, fileLost, forgedId, hostile, snapshotOf } from './hostile.ts';
+import { fileEntry, fileLost, fileUnchecked, forgedId, hostile, snapshotOf } from './hostile.ts';
 
 /** What a bomb unpacks to, MiB: more than any content may have, and than a function has memory. */
 const BOMB_MIB = 1024;
@@ -37,8 +37,10 @@ export const HOSTILE_CONTENTS: readonly Damage[] = [
     const zeros = Buffer.alloc(200 * 1024 * 1024);
     const sealed = frame(compression, bomb('zstd', 200));
     const obj = world.content(zeros, { prefix: 'k', sealed, entry: { compression } });
-    const id = world.snapshot({ name: 'data', type: 'd', mode: '0755', obj }, { path: '/srv/bad' });
-    return { files: { [id]: [''] }, structure: ['KOPIA_TREE_MALFORMED'] };
+    world.snapshot({ name: 'data', type: 'd', mode: '0755', obj }, { path: '/srv/bad' });
+    const note =
+      'a directory of that size is more than Drydock reads; Kopia says that it is no JSON';
+    return { structure: ['KOPIA_CONTENT_UNCHECKED'], note };
   }),
   hostile('bomb-manifest', 'The gzip within a manifest content unpacks to 1 GiB', (world) => {
     world.content(bomb('gzip', BOMB_MIB), { prefix: 'm' });
@@ -63,11 +65,17 @@ export const HOSTILE_CONTENTS: readonly Damage[] = [
   }),
   hostile('length-lie', 'The index says another length than the content has', (world) => {
     const obj = world.content('sixteen bytes ..', { entry: { originalLength: 17 } });
-    return fileLost(world, obj, 16, { content: ['KOPIA_CONTENT_DAMAGED'] });
+    return fileLost(world, obj, 16, {
+      structure: ['KOPIA_FILE_SIZE_DIFFERS'],
+      content: ['KOPIA_CONTENT_DAMAGED'],
+    });
   }),
   hostile('length-huge', 'The index says that a small content has 256 MiB', (world) => {
     const obj = world.content('small', { entry: { originalLength: LONGEST_BYTES } });
-    return fileLost(world, obj, 5, { content: ['KOPIA_CONTENT_DAMAGED'] });
+    return fileLost(world, obj, 5, {
+      structure: ['KOPIA_FILE_SIZE_DIFFERS'],
+      content: ['KOPIA_CONTENT_DAMAGED'],
+    });
   }),
   hostile(
     'packed-length-huge',
@@ -98,7 +106,7 @@ export const HOSTILE_CONTENTS: readonly Damage[] = [
   hostile('compression-unknown', 'The index says a compression that nobody knows', (world) => {
     const sealed = frame(0x7777, Buffer.from('?'));
     const obj = world.content('unknowable', { sealed, entry: { compression: 0x7777 } });
-    return fileLost(world, obj, 10, { content: ['KOPIA_CONTENT_UNCHECKED'] });
+    return fileUnchecked(world, obj, 10);
   }),
   hostile('compression-cut-off', 'A compressed stream ends in its middle', (world) => {
     const compression = COMPRESSIONS.gzip;
@@ -110,19 +118,20 @@ export const HOSTILE_CONTENTS: readonly Damage[] = [
   }),
   hostile('encryption-key-unknown', 'The index names a second encryption key', (world) => {
     const obj = world.content('which key', { entry: { encryptionKeyId: 7 } });
-    return fileLost(world, obj, 9, { content: ['KOPIA_CONTENT_DAMAGED'] });
+    return fileUnchecked(world, obj, 9);
+  }),
+  hostile('pack-name-foreign', 'The index places a content in a pack that never was', (world) => {
+    const obj = world.content('elsewhere', { entry: { packBlob: `p${'0'.repeat(32)}` } });
+    return fileLost(world, obj, 9, { structure: ['KOPIA_PACK_MISSING'] });
   }),
   hostile(
     'pack-name-hostile',
     'The index places a content in a pack named like a path',
     (world) => {
       const obj = world.content('elsewhere', { entry: { packBlob: '../../../etc/passwd' } });
-      return fileLost(world, obj, 9, { structure: ['KOPIA_PACK_MISSING'] });
+      snapshotOf(world, [fileEntry('bad', obj, 9)]);
+      const note = 'Kopia lists the snapshots and misses the one pack; Drydock reads no such index';
+      return { opens: false, structure: ['KOPIA_INDEX_DAMAGED'], note };
     },
   ),
-  hostile('not-indexed', 'A file names a content that no index knows', (world) => {
-    const obj = world.content('forgotten', { entry: 'none' });
-    const id = snapshotOf(world, [fileEntry('bad', obj, 9)]);
-    return { contents: [obj], files: { [id]: ['bad'] }, structure: ['KOPIA_CONTENT_NOT_INDEXED'] };
-  }),
 ];

@@ -44,3 +44,9 @@ export function fileLost(
   const id = snapshotOf(world, [fileEntry('bad', obj, size)]);
   return { contents: [obj], files: { [id]: ['bad'] }, ...parts };
 }
+
+/** The same where nobody can say whether the content is whole. */
+export function fileUnchecked(world: KopiaWorld, obj: string, size: number): TruthParts {
+  snapshotOf(world, [fileEntry('bad', obj, size)]);
+  return { content: ['KOPIA_CONTENT_UNCHECKED'], note: 'Kopia cannot read it either' };
+}

@@ -128,7 +128,10 @@ export const PACK_DAMAGES: readonly Damage[] = [
       const pack = manifestPack(healthy);
       const row = middle(healthy.contentsOf(pack).filter((one) => one.contentID.startsWith('m')));
       healthy.change(pack, (bytes) => flipBit(bytes, middleOf(row)));
-      return manifestsLost(healthy, [row.contentID], { structure: ['KOPIA_MANIFESTS_LOST'] });
+      return manifestsLost(healthy, [row.contentID], {
+        structure: ['KOPIA_MANIFESTS_LOST'],
+        content: ['KOPIA_CONTENT_DAMAGED'],
+      });
     },
   ),
   damage('v3-default', 'directory-bit-flipped', 'One bit of a directory is another', (healthy) => {
@@ -148,7 +151,10 @@ export const PACK_DAMAGES: readonly Damage[] = [
       healthy.change(one, () => healthy.bytes(other));
       healthy.change(other, () => bytes);
       const contents = idsOf([...healthy.contentsOf(one), ...healthy.contentsOf(other)]);
-      return manifestsLost(healthy, contents, { structure: ['KOPIA_MANIFESTS_LOST'] });
+      return manifestsLost(healthy, contents, {
+        structure: ['KOPIA_MANIFESTS_LOST'],
+        content: ['KOPIA_CONTENT_DAMAGED'],
+      });
     },
   ),
 ];

@@ -38,12 +38,12 @@ export const SETTINGS_DAMAGES: readonly Damage[] = [
     'There is no kopia.repository, but packs and indexes',
     (healthy) => {
       healthy.blobs.delete('kopia.repository');
-      return refused('KOPIA_HALF_SEEDED');
+      return { ...refused('KOPIA_HALF_SEEDED'), structure: ['REPOSITORY_ABSENT'] };
     },
   ),
   damage('v3-default', 'format-truncated', 'kopia.repository is cut in half', (healthy) => {
     healthy.change('kopia.repository', (bytes) => bytes.subarray(0, bytes.length / 2));
-    return refused('NOT_A_REPOSITORY');
+    return { ...refused('NOT_A_REPOSITORY'), structure: ['REPOSITORY_UNREADABLE'] };
   }),
   damage(
     'v3-default',
