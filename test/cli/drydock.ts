@@ -20,6 +20,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly node?: string;
+  /** What is run instead of the launcher, e.g. what was built. */
+  readonly launcher?: string;
   readonly nodeArgs?: readonly string[];
   /** Called with the process as soon as it runs. */
   readonly onStart?: (child: ReturnType<typeof spawn>) => void;
@@ -34,11 +36,15 @@ export async function drydock(args: readonly string[], options: SpawnOptions = {
   const kept = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
   const env = { ...Object.fromEntries(kept), HOME: cwd, AWS_EC2_METADATA_DISABLED: 'true' };
   const command = options.node ?? process.execPath;
-  const child = spawn(command, [...(options.nodeArgs ?? []), LAUNCHER, ...args], {
-    cwd,
-    env: { ...env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    command,
+    [...(options.nodeArgs ?? []), options.launcher ?? LAUNCHER, ...args],
+    {
+      cwd,
+      env: { ...env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;

@@ -1,0 +1,432 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { isoNs, modeText } from '../../functions/cli/kopia/entry-facts.ts';
+import { deviceFileName, shownName } from '../../functions/cli/kopia/names.ts';
+import {
+  parseSnapshotArgument,
+  snapshotUnknown,
+} from '../../functions/cli/kopia/snapshot-choice.ts';
+import { entryAt } from '../../functions/cli/kopia/tree.ts';
+import { systemClock } from '../../functions/system-clock.ts';
+import { openRepository, type Repository } from '../../shared/kopia/repository.ts';
+import { fixtureInMemory } from '../support/fixture-stores.ts';
+import { drydock, LAUNCHER, parsed } from './drydock.ts';
+import { type FixtureFolder, fixtureFolder, kopia } from './kopia-run.ts';
+
+interface Answered {
+  readonly id: string;
+  readonly incomplete?: string;
+  readonly startTime: string;
+  readonly rootEntry: { readonly obj: string };
+}
+
+interface ListedJson {
+  readonly repositories: readonly {
+    readonly repository: string;
+    readonly snapshots: readonly Record<string, unknown>[];
+  }[];
+}
+const listed = (text: string): ListedJson => JSON.parse(text) as ListedJson;
+
+let zoo: FixtureFolder;
+let plain: FixtureFolder;
+let velero: FixtureFolder;
+
+const ZOO = '7faa1d2cd02626fe59306256212c88b8';
+
+beforeAll(async () => {
+  [zoo, plain, velero] = (await Promise.all(
+    ['kopia/zoo', 'kopia/plain', 'velero/v1.18.2'].map((name) => fixtureFolder(name, false)),
+  )) as [FixtureFolder, FixtureFolder, FixtureFolder];
+  const folders = [zoo, plain, velero].map(({ folder }) => dirname(folder));
+  return () => Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+});
+
+function answers({ fixture }: FixtureFolder, index = 0): readonly Answered[] {
+  const reader = fixture.meta.repositories[index]?.readers[0];
+  return fixture.answer(reader?.answers ?? '', 'snapshots') as Answered[];
+}
+
+describe('help', () => {
+  test.each([[], ['info'], ['snapshots'], ['ls'], ['cat'], ['verify'], ['restore']])(
+    'of "%s" has examples, and says where the password comes from',
+    async (...command) => {
+      const { code, stdout } = await kopia([...command, '--help']);
+      expect(code).toBe(0);
+      for (const part of ['Usage: drydock kopia', 'Examples:', 'DRYDOCK_KOPIA_PASSWORD']) {
+        expect(stdout).toContain(part);
+      }
+    },
+  );
+});
+
+describe('drydock kopia info', () => {
+  test('tells what a repository is, as the real tool does', async () => {
+    const { code, stdout, stderr } = await kopia(['info', zoo.url()], { env: zoo.env });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const reader = zoo.fixture.meta.repositories[0]?.readers[0]?.answers ?? '';
+    const status = zoo.fixture.answer(reader, 'status') as { uniqueIDHex: string };
+    for (const part of [
+      status.uniqueIDHex,
+      'BLAKE2B-256-128, AES256-GCM-HMAC-SHA256, DYNAMIC-4M-BUZHASH',
+      'version 2, epoch 0, 3 of 3 blobs in use',
+      'owner backup@files',
+      'full every 24 h 0 min, next 2026-11-22T09:55:26.514Z',
+      `newest 2026-11-21T09:55:29.064Z ${ZOO}`,
+    ]) {
+      expect(stdout).toContain(part);
+    }
+  });
+
+  test('of a Velero root tells each repository, and the password that everybody knows', async () => {
+    const args = ['info', `${velero.root}/prod`, '--output', 'json', '--fail-on', 'warning'];
+    const { code, stdout } = await kopia(args);
+    expect(code).toBe(1);
+    const info = parsed(stdout) as { repositories: Record<string, unknown>[] };
+    expect(info).toMatchObject({ schema: 'drydock/kopia-info/v1', errors: [] });
+    expect(info.repositories.map(({ repository }) => repository)).toEqual(
+      ['billing', 'media', 'shop'].map((name) => `${velero.root}/prod/kopia/${name}`),
+    );
+    expect(info.repositories[2]).toMatchObject({
+      format: { version: 3, defaultPassword: true },
+      maintenance: { owner: 'default@default', failing: [] },
+      snapshots: 2,
+      findings: [{ code: 'KOPIA_DEFAULT_PASSWORD', severity: 'warning' }],
+    });
+  });
+});
+
+describe('drydock kopia snapshots', () => {
+  test.each([
+    ['plain', () => plain, 0],
+    ['shop', () => velero, 2],
+  ] as const)('lists what the real tool lists of %s', async (_, where, index) => {
+    const at = where();
+    const args = ['snapshots', at.url(index), '--all', '--output', 'json'];
+    const { code, stdout } = await kopia(args, { env: at.env });
+    expect(code).toBe(0);
+    const ids = listed(stdout).repositories.flatMap(({ snapshots }) =>
+      snapshots.map(({ id }) => id),
+    );
+    expect(ids.sort()).toEqual(
+      answers(at, index)
+        .map(({ id }) => id)
+        .sort(),
+    );
+  });
+
+  test('shows them by source, and filters by source and tag', async () => {
+    const all = await kopia(['snapshots', `${velero.root}/prod`]);
+    expect(all.stdout).toMatch(
+      /\ndefault@default:snapshot-pod-volume\/kopia\/shop\/db-0\/data-db-0\n {2}2026-11-21T10:54:26Z c49966e9\w+ k\w+ 22\.0 MiB files:125 dirs:11 .*pin:velero-pin\n/,
+    );
+    const source = 'snapshot-data-upload-download/kopia/media/library';
+    const filters = [
+      ['--source', source],
+      ['--tag', 'velero.io/async-operation-id', '--tag', 'snapshot-uploader=kopia'],
+    ];
+    for (const filter of filters) {
+      const { stdout } = await kopia(['snapshots', `${velero.root}/prod`, ...filter]);
+      expect(stdout.match(/^ {2}\d/gm)).toHaveLength(1);
+      expect(stdout).toContain('f861568d4f7e5a546adac530fe45aa69');
+    }
+  });
+
+  test('leaves incomplete ones out unless asked for them', async () => {
+    const at = await fixtureFolder('kopia/interrupted');
+    const few = await kopia(['snapshots', at.url(), '-o', 'json'], { env: at.env });
+    const all = await kopia(['snapshots', at.url(), '-o', 'json', '--all'], { env: at.env });
+    const count = (text: string): number => listed(text).repositories[0]?.snapshots.length ?? 0;
+    const incomplete = answers(at).filter((each) => each.incomplete);
+    expect(count(all.stdout)).toBe(answers(at).length);
+    expect(count(all.stdout) - count(few.stdout)).toBe(incomplete.length);
+  });
+});
+
+describe('drydock kopia ls', () => {
+  test('lists a tree as the real tool restored it', async () => {
+    const reader = zoo.fixture.meta.repositories[0]?.readers[0]?.answers ?? '';
+    const restored = zoo.fixture.answer(reader, 'restored') as Record<string, { path: string }[]>;
+    const args = ['ls', zoo.url(), ZOO.slice(0, 6), '-r', '--output', 'json'];
+    const { code, stdout } = await kopia(args, { env: zoo.env });
+    expect(code).toBe(0);
+    const { entries, damages } = parsed(stdout) as { entries: { path: string }[]; damages: [] };
+    const paths = [...entries.map(({ path }) => path), '.'].sort();
+    expect(paths).toEqual(restored[ZOO]?.map(({ path }) => path).sort());
+    expect(damages).toEqual([]);
+  });
+
+  test('shows one folder, long or short, with names that can be typed back', async () => {
+    const names = await kopia(['ls', zoo.url(), 'latest:names'], { env: zoo.env });
+    expect(names.stdout.split('\n')).toEqual(
+      expect.arrayContaining(['back\\\\slash', 'new\\nline', 'tab\\there', '...', '-dash']),
+    );
+    const long = await kopia(['ls', zoo.url(), `${ZOO}:/modes`, '-l'], { env: zoo.env });
+    expect(long.stdout).toMatch(/^-rwsr-xr-x +7 2026-11-01T02:00:00Z [0-9a-f]{32} +setuid$/m);
+    const one = await kopia(['ls', zoo.url(), 'latest:names/new\\nline'], { env: zoo.env });
+    expect(one.stdout).toBe('new\\nline\n');
+    const root = answers(zoo)[0]?.rootEntry.obj ?? '';
+    const byRoot = await kopia(['ls', zoo.url(), root], { env: zoo.env });
+    expect(byRoot.stdout).toContain('empty-folder/\n');
+  });
+
+  test('refuses a snapshot or a path that there is not', async () => {
+    for (const [argument, code, hint] of [
+      ['ffff', 'SNAPSHOT_UNKNOWN', ZOO],
+      [`${ZOO}:/nmaes`, 'PATH_NOT_FOUND', 'Did you mean "names"?'],
+    ] as const) {
+      const ended = await kopia(['ls', zoo.url(), argument], { env: zoo.env });
+      expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 2, stdout: '' });
+      expect(ended.stderr).toContain(`error ${code}: `);
+      expect(ended.stderr.split('\nhint: ')[1]).toContain(hint);
+    }
+  });
+});
+
+describe('entryAt()', () => {
+  let repository: Repository;
+  beforeAll(async () => {
+    const store = await fixtureInMemory(zoo.fixture, systemClock);
+    repository = await openRepository(store, 'repo/', zoo.env['DRYDOCK_KOPIA_PASSWORD'] ?? '');
+  });
+
+  function at(path: string) {
+    const [snapshot] = repository.snapshots.snapshots;
+    if (snapshot === undefined) throw new Error('there is no snapshot');
+    return entryAt(repository.contents, snapshot.root, path, {});
+  }
+
+  test.each([
+    ['', []],
+    ['names/new\nline', ['names', 'new\nline']],
+    ['names/new\\nline', ['names', 'new\nline']],
+    ['names/back\\slash', ['names', 'back\\slash']],
+    ['./names//...', ['names', '...']],
+  ])('finds %j', async (path, names) => {
+    expect((await at(path)).names).toEqual(names);
+  });
+
+  test.each([
+    ['nmaes', 'Did you mean "names"?'],
+    ['names/back', '"back\\\\slash"'],
+    ['modes/setuid/x', 'End the path there'],
+    ['links/absolute/x', 'Links are not followed'],
+    ['empty-folder/x', 'It is empty'],
+    ['..', 'It has "empty-folder"'],
+  ])('refuses %s with a hint', async (path, hint) => {
+    await expect(at(path)).rejects.toMatchObject({
+      code: 'PATH_NOT_FOUND',
+      failure: 'usage',
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  test('suggests the nearest snapshot', () => {
+    const { snapshots } = repository.snapshots;
+    const wanted = `${ZOO.slice(0, -1)}9`;
+    expect(snapshotUnknown(wanted, snapshots, undefined, 'here').hint).toContain(
+      `Did you mean "${ZOO}"?`,
+    );
+    expect(() => parseSnapshotArgument(':/modes')).toThrow('the snapshot is missing');
+  });
+});
+
+describe('choosing a snapshot', () => {
+  const prod = (): string => `${velero.root}/prod`;
+
+  test('finds an id in whichever repository has it', async () => {
+    const { code, stdout } = await kopia(['ls', prod(), 'f861568d4f7e5a546adac530fe45aa69']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('current\n');
+  });
+
+  test.each([
+    [['latest'], 'SNAPSHOT_AMBIGUOUS', '--repository billing'],
+    [['latest', '--source', 'nobody'], 'SNAPSHOT_UNKNOWN', 'Sources are default@default:'],
+    [['latest', '--repository', 'shpo'], 'REPOSITORY_UNKNOWN', 'Did you mean "shop"?'],
+  ])('refuses %j by %s', async (args, code, hint) => {
+    const ended = await kopia(['ls', prod(), ...args]);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain(`error ${code}: `);
+    expect(ended.stderr).toContain(hint);
+  });
+
+  test('takes the latest of one source', async () => {
+    const source = 'snapshot-pod-volume/kopia/shop/db-0/data-db-0';
+    const chosen = ['latest', '--repository', 'kopia/shop', '--source', source];
+    const { stdout } = await kopia(['ls', prod(), ...chosen, '-o', 'json']);
+    expect(parsed(stdout)['snapshot']).toBe('d1cf39b024e09110c558c61148e78bc7');
+  });
+
+  test('needs a source where there are several', async () => {
+    const ended = await kopia(['ls', plain.url(), 'latest'], { env: plain.env });
+    expect(ended.stderr).toContain('error SNAPSHOT_AMBIGUOUS: ');
+    expect(ended.stderr).toContain('--source');
+  });
+
+  test.each([
+    ['abc', { snapshot: 'abc', path: '' }],
+    ['abc:/a/b/', { snapshot: 'abc', path: 'a/b' }],
+    ['abc:a:b', { snapshot: 'abc', path: 'a:b' }],
+    ['abc/a', { snapshot: 'abc', path: 'a' }],
+  ])('takes "%s" apart', (text, expected) => {
+    expect(parseSnapshotArgument(text)).toEqual(expected);
+  });
+});
+
+describe('drydock kopia cat', () => {
+  test('streams a file of several contents, byte for byte', async () => {
+    const { code, bytes } = await kopia(['cat', zoo.url(), 'latest:/sizes/multi-chunk.log'], {
+      env: zoo.env,
+    });
+    expect(code).toBe(0);
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(
+      '177bb7fcc7207811d4a9b244e9aaa07493f1e48626e131f5b96a1f81f77b191f',
+    );
+  });
+
+  test('as JSON tells the size and the SHA-256 instead', async () => {
+    const args = ['cat', zoo.url(), 'latest:/modes/setuid', '--output', 'json'];
+    const { stdout } = await kopia(args, { env: zoo.env });
+    expect(parsed(stdout)).toMatchObject({
+      schema: 'drydock/kopia-cat/v1',
+      snapshot: ZOO,
+      file: {
+        path: 'modes/setuid',
+        mode: '4755',
+        sizeBytes: 7,
+        sha256: 'fcd249947a42433f3ca96fd828ace5d07193ea0d7023210bfffd1453f1860a75',
+      },
+    });
+  });
+
+  test.each([
+    ['latest:/names', 'it is a folder', 'drydock kopia ls'],
+    ['latest', 'it is a folder', '<snapshot>:/path'],
+    ['latest:/links/absolute', 'it is a link', 'Links are not followed'],
+  ])('refuses %s: %s', async (argument, why, hint) => {
+    const { code, stderr } = await kopia(['cat', zoo.url(), argument], { env: zoo.env });
+    expect(code).toBe(2);
+    expect(stderr).toContain(why);
+    expect(stderr).toContain(hint);
+  });
+
+  test('survives a reader that leaves early', () => {
+    const script = `"$0" "$1" kopia cat "$2" latest:/sizes/multi-chunk.log | head -c 5; echo "|\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = spawnSync(
+      'bash',
+      ['-c', script, process.execPath, LAUNCHER, zoo.url()],
+      { encoding: 'utf8', env: { ...process.env, ...zoo.env } },
+    );
+    expect({ stdout: stdout.slice(-3), stderr }).toEqual({ stdout: '|0\n', stderr: '' });
+  });
+});
+
+describe('the password', () => {
+  const CANARY = 'hunter2-canary';
+
+  test('comes from the option, else the location, else the environment', async () => {
+    const good = 'fixture-passw0rd';
+    const file = join(zoo.folder, '../password');
+    await writeFile(file, `${good}\n`);
+    const config = join(zoo.folder, '../drydock.yaml');
+    const url = `"${zoo.root}"`;
+    await writeFile(
+      config,
+      `version: 1\nlocations:\n  zoo: { url: ${url}, layout: kopia, repositoryPassword: "env:GOOD" }\n`,
+    );
+    const bad = { DRYDOCK_KOPIA_PASSWORD: CANARY };
+    for (const [args, env] of [
+      [['info', zoo.url(), '--password', 'env:GOOD'], { ...bad, GOOD: good }],
+      [['info', zoo.url(), '--password', `file:${file}`], bad],
+      [['info', zoo.url(), '--password', 'env:GOOD'], { GOOD: ` ${good}\n` }],
+      [['info', 'zoo/repo', '--config', config], { ...bad, GOOD: good }],
+      [['info', zoo.url()], { DRYDOCK_KOPIA_PASSWORD: good }],
+    ] as const) {
+      expect(await kopia(args, { env })).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+
+  test.each([
+    [{}, [], "no password was named, and Velero's default one does not open it"],
+    [{ P: CANARY }, ['--password', 'env:P'], 'the password from env:P (--password)'],
+    [{ DRYDOCK_KOPIA_PASSWORD: CANARY }, [], 'the password from env:DRYDOCK_KOPIA_PASSWORD'],
+  ])('that is wrong is told by its place, never by its value', async (env, args, message) => {
+    for (const output of ['text', 'json']) {
+      const all = ['info', zoo.url(), ...args, '--output', output];
+      const { code, stdout, stderr } = await kopia(all, { env });
+      expect(code).toBe(3);
+      expect(stdout + stderr).toContain('KOPIA_WRONG_PASSWORD');
+      expect(stdout + stderr).toContain(
+        output === 'json' ? message.replaceAll('"', '\\"') : message,
+      );
+      expect(stdout + stderr).not.toContain(CANARY);
+    }
+  });
+
+  test('is never taken from the command line itself', async () => {
+    const { code, stderr } = await kopia(['info', zoo.url(), '--password', CANARY]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('error PASSWORD_INVALID');
+    expect(stderr).not.toContain(CANARY);
+  });
+});
+
+describe('locations', () => {
+  test.each([
+    [['info', 'nowhere'], 'LOCATION_UNKNOWN', 2],
+    [['info', 'nowhere/kopia/shop'], 'LOCATION_UNKNOWN', 2],
+    [['info', '/srv/backups'], 'LOCATION_INVALID', 2],
+    [['info', 'file:///nowhere/at/all'], 'bucket_not_found', 3],
+  ])('%j ends by %s', async (args, errorCode, code) => {
+    const ended = await kopia(args);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr).toContain(`error ${errorCode}: `);
+  });
+
+  test('without a repository are told so', async () => {
+    const { code, stderr } = await kopia(['info', zoo.root]);
+    expect(code).toBe(3);
+    expect(stderr).toContain('error NOT_A_REPOSITORY: ');
+    expect(stderr).toContain('or the Velero root that holds kopia/');
+  });
+
+  test('the real command says the same', async () => {
+    const { code, stdout, stderr } = await drydock(['kopia', 'snapshots', zoo.url()], {
+      env: { ...zoo.env },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(ZOO);
+  });
+});
+
+describe('words', () => {
+  test.each([
+    ['plain ü 🛟', 'plain ü 🛟'],
+    ['a\\b', 'a\\\\b'],
+    ['a\nb\tc', 'a\\nb\\tc'],
+    ['\u001b[2J', '\\x1b[2J'],
+    ['\u202eevil', '\\u202eevil'],
+    ['/dev/xvdb', '\\x2fdev\\x2fxvdb'],
+    ['\ud800', '\\ud800'],
+  ])('a name is shown so that a terminal can take it: %j', (name, shown) => {
+    expect(shownName(name)).toBe(shown);
+  });
+
+  test('a device becomes a file name, and two never the same one', () => {
+    expect(deviceFileName('/dev/xvdb')).toBe('%2Fdev%2Fxvdb');
+    expect(deviceFileName('%2Fdev/xvdb')).toBe('%252Fdev%2Fxvdb');
+  });
+
+  test('modes and times', () => {
+    expect(modeText({ type: 'file', mode: 0o4755 })).toBe('-rwsr-xr-x');
+    expect(modeText({ type: 'directory', mode: 0o1770 })).toBe('drwxrwx--T');
+    expect(modeText({ type: 'symlink', mode: 0o2644 })).toBe('lrw-r-Sr--');
+    expect(isoNs(1_793_498_400_000_000_000n)).toBe('2026-11-01T02:00:00Z');
+    expect(isoNs(1_793_498_400_120_000_001n)).toBe('2026-11-01T02:00:00.120000001Z');
+    expect(isoNs(-1n)).toBe('1969-12-31T23:59:59.999999999Z');
+  });
+});
