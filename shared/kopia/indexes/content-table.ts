@@ -55,3 +55,13 @@ export interface ContentTable {
   isDeleted(position: number): boolean;
   timeOf(position: number): number;
 }
+
+/** A table that was loaded, and can be dropped. */
+export interface LoadedTable extends ContentTable {
+  /**
+   * Gives the memory of the entries back at once: for whoever loads another table next, and would
+   * hold two of them until the collector comes. Afterwards every position is out of range, and
+   * nothing is found.
+   */
+  release(): void;
+}

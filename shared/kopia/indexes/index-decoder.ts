@@ -2,6 +2,7 @@ import { keyWords, readKey } from './content-key.ts';
 import type { EntryRows } from './entry-rows.ts';
 import { IndexDamage } from './index-damage.ts';
 import { PlaceMap } from './place-map.ts';
+import { freed } from './row-pages.ts';
 
 const V1_HEADER_BYTES = 8;
 const V1_ENTRY_BYTES = 20;
@@ -45,7 +46,7 @@ export class IndexDecoder {
   private formatVersion = -1;
   private format = 0;
   /** Everything behind the entries, and where that begins in the file. */
-  private tail = Buffer.alloc(0);
+  private tail: Buffer<ArrayBuffer> = Buffer.alloc(0);
   private tailStart = 0;
   private tailBytes = 0;
   private key: Uint32Array;
@@ -78,6 +79,11 @@ export class IndexDecoder {
 
   /** The blob is whole and its seal is right: resolves names and lets its entries count. */
   finish(): void {
+    this.resolveAll();
+    if (this.tail.length > 0) freed(this.tail);
+  }
+
+  private resolveAll(): void {
     if (this.entriesLeft !== 0) throw new IndexDamage('it ends within its entries');
     if (this.version === 1) {
       for (const { place, offset, length } of this.places) this.resolve(place, offset, length);
@@ -253,14 +259,15 @@ export class IndexDecoder {
   }
 
   private keepTail(piece: Buffer): void {
-    const needed = this.tailBytes + piece.length;
-    if (needed > TAIL_BYTES_MAX) throw new IndexDamage('it names more packs than fit in memory');
-    if (needed > this.tail.length) {
-      const larger = Buffer.alloc(Math.max(needed, this.tail.length * 2));
-      this.tail.copy(larger);
-      this.tail = larger;
+    if (this.tail.length === 0) {
+      // At once, and never more than the blob has: growing would leave copies behind.
+      const most = this.sizeBytesMax - this.tailStart;
+      // Not from the pool of small buffers: it is freed by itself.
+      this.tail = Buffer.from(new ArrayBuffer(Math.min(most, TAIL_BYTES_MAX)));
     }
+    const end = this.tailBytes + piece.length;
+    if (end > this.tail.length) throw new IndexDamage('it names more packs than fit in memory');
     piece.copy(this.tail, this.tailBytes);
-    this.tailBytes = needed;
+    this.tailBytes = end;
   }
 }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../../stores/store.ts';
-import type { ContentTable } from './content-table.ts';
+import type { LoadedTable } from './content-table.ts';
 
 export type IndexProblemKind =
   /** An index blob or a compaction log that cannot be decrypted, or is not what its name says. */
@@ -28,7 +28,7 @@ export interface IndexProblem {
 }
 
 export interface LoadedIndexes {
-  readonly contents: ContentTable;
+  readonly contents: LoadedTable;
   readonly problems: readonly IndexProblem[];
   /** Blobs of the index class; `sizeBytes` of the active ones. */
   readonly blobs: { readonly active: number; readonly listed: number; readonly sizeBytes: number };

@@ -1,5 +1,5 @@
 import { BUCKETS, keyWords } from './content-key.ts';
-import type { ContentTable } from './content-table.ts';
+import type { LoadedTable } from './content-table.ts';
 import { DELETED, type EntryRows, OFFSET, PACK, TIME } from './entry-rows.ts';
 import { grown, PAGE_BITS, SLOT_MASK } from './row-pages.ts';
 import { RowSorter } from './row-sorter.ts';
@@ -16,7 +16,7 @@ export function isGone(words: Uint32Array, value: number, watermarkSeconds: numb
  * final. Works bucket by bucket and writes on the pages of the buckets before, so that there is never
  * a second copy. `rows` are used up.
  */
-export function mergeRows(rows: EntryRows, watermarkSeconds: number): ContentTable {
+export function mergeRows(rows: EntryRows, watermarkSeconds: number): LoadedTable {
   const sorter = new RowSorter(rows);
   const table = new TableWriter(rows);
   const value = keyWords(rows.digestBytes);
@@ -79,7 +79,7 @@ class TableWriter {
     this.size += 1;
   }
 
-  close(): ContentTable {
+  close(): LoadedTable {
     this.bucketStarts[BUCKETS] = this.size;
     this.rows.packs.retain(this.keptPacks.subarray(0, this.packCount));
     return new SortedTable(this.rows, this.bucketStarts, this.pages, this.size);

@@ -15,8 +15,8 @@ const PAGES_IN_SLAB = 1 << SLAB_BITS;
  */
 export class RowPages {
   readonly rowWords: number;
-  private readonly slabs: Uint32Array[] = [];
-  private readonly free: number[] = [];
+  private readonly slabs: Uint32Array<ArrayBuffer>[] = [];
+  private readonly released: number[] = [];
   private given = 0;
   private readonly pagesMax: number;
 
@@ -27,7 +27,7 @@ export class RowPages {
 
   /** A page of undefined content. Throws DrydockError `KOPIA_INDEX_TOO_LARGE` at the bound. */
   allocate(): number {
-    const reused = this.free.pop();
+    const reused = this.released.pop();
     if (reused !== undefined) return reused;
     if (this.given >= this.pagesMax) {
       throw tooLarge(this.pagesMax * PAGE_ROWS);
@@ -41,7 +41,7 @@ export class RowPages {
   }
 
   release(page: number): void {
-    this.free.push(page);
+    this.released.push(page);
   }
 
   /** The words in which a page lies. */
@@ -56,9 +56,16 @@ export class RowPages {
     return (((page & (PAGES_IN_SLAB - 1)) << PAGE_BITS) + slot) * this.rowWords;
   }
 
+  /** Gives everything back to the process, at once. No page is there afterwards. */
+  free(): void {
+    for (const slab of this.slabs) freed(slab);
+    this.slabs.length = 0;
+    this.reset();
+  }
+
   /** All pages are free again; the slabs stay. */
   reset(): void {
-    this.free.length = 0;
+    this.released.length = 0;
     this.given = 0;
   }
 }
@@ -71,11 +78,20 @@ export function tooLarge(entriesMax: number): DrydockError {
   });
 }
 
-/** `array` with room for `length`, its content kept; twice as large, so that this is seldom done. */
-export function grown<T extends Uint32Array | Uint8Array>(array: T, length: number): T {
+type Numbers = Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+/**
+ * `array` with room for `length`, its content kept, twice as large, so that this is seldom done. The
+ * old one is empty afterwards: its memory is free at once and does not wait for the collector.
+ */
+export function grown<T extends Numbers>(array: T, length: number): T {
   if (length <= array.length) return array;
-  const create = array.constructor as new (size: number) => T;
-  const larger = new create(Math.max(length, array.length * 2));
-  larger.set(array);
-  return larger;
+  const create = array.constructor as new (bytes: ArrayBuffer) => T;
+  const elements = Math.max(length, array.length * 2);
+  return new create(array.buffer.transfer(elements * array.BYTES_PER_ELEMENT));
+}
+
+/** Gives the memory of `array` back at once; it is empty afterwards. */
+export function freed(array: Numbers): void {
+  array.buffer.transfer(0);
 }

@@ -6,7 +6,7 @@ import {
   letterClass,
   parseKey,
 } from './content-key.ts';
-import type { ContentEntry, ContentTable, PackTable } from './content-table.ts';
+import type { ContentEntry, LoadedTable, PackTable } from './content-table.ts';
 import {
   DELETED,
   type EntryFormats,
@@ -20,8 +20,8 @@ import {
 import { PAGE_BITS, type RowPages, SLOT_MASK } from './row-pages.ts';
 
 /** Rows in order, on pages: position p is row p of the whole. Made by `mergeRows`. */
-export class SortedTable implements ContentTable {
-  readonly size: number;
+export class SortedTable implements LoadedTable {
+  size: number;
   readonly packs: PackTable;
   private readonly formats: EntryFormats;
   private readonly digestBytes: number;
@@ -139,6 +139,12 @@ export class SortedTable implements ContentTable {
     this.check(position);
     const page = this.tablePages[position >>> PAGE_BITS] ?? 0;
     return this.rows.slab(page)[this.rows.base(page, position & SLOT_MASK) + word] ?? 0;
+  }
+
+  release(): void {
+    this.size = 0;
+    this.bucketStarts.fill(0);
+    this.rows.free();
   }
 
   private check(position: number): void {
