@@ -82,8 +82,9 @@ export class EntriesParser {
   #between(buffer: Buffer, start: number): number {
     let at = start;
     for (; at < buffer.length && this.#value === undefined; at += 1) {
+      while (at < buffer.length && isSpace(buffer[at] ?? 0)) at += 1;
+      if (at === buffer.length) break;
       const code = buffer[at] ?? 0;
-      if (isSpace(code)) continue;
       if (this.#place === 'value') {
         this.#startValue(code);
         // The first byte of a value belongs to it, the bracket of the entries does not.

@@ -165,7 +165,8 @@ describe('loadManifests()', () => {
   });
 
   test('bounds what all contents together may hold', async () => {
-    const big = zippedText(`{"entries":[${JSON.stringify(manifest('a'))}]}${' '.repeat(60 << 20)}`);
+    const filler = ' '.repeat(60 << 20);
+    const big = zippedText(`{"entries":[${JSON.stringify(manifest('a'))}]${filler}}`);
     const { all, problems } = await loadFrom([big, big, big]);
     expect(all.size).toBe(1);
     expect(problems).toMatchObject([{ kind: 'beyond-limits' }]);
