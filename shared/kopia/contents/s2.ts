@@ -175,8 +175,8 @@ function copyWithin(out: Uint8Array, to: number, offset: number, length: number)
 /** Unsigned; throws at the end of the block. */
 function littleEndian(bytes: Uint8Array, at: number, count: number): number {
   let value = 0;
-  for (let i = 0; i < count; i++) value += byteAt(bytes, at + i) * 2 ** (8 * i);
-  return value;
+  for (let i = count - 1; i >= 0; i--) value = (value << 8) | byteAt(bytes, at + i);
+  return value >>> 0;
 }
 
 function byteAt(bytes: Uint8Array, at: number): number {
