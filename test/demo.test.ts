@@ -54,6 +54,8 @@ describe('npm run demo', () => {
       'not whole, so closed',
       'whole, nothing twice',
       'every byte equal',
+      'every byte proven',
+      'told, with what it costs',
     ]) {
       expect(text).toMatch(new RegExp(`\\d  ${outcome}$`, 'm'));
     }

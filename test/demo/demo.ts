@@ -7,6 +7,7 @@
  * Each step checks what it shows: the exit code is 1 when anything is not as promised.
  */
 import { duration } from '../../functions/cli/terminal.ts';
+import { showDamage, showReading } from './reading.ts';
 import { openStage, type Stage } from './stage.ts';
 import {
   showKill,
@@ -71,7 +72,9 @@ async function tell(on: Stage): Promise<void> {
   const { result: killed, half } = await showKill(on, replica);
   const resumed = await showResumption(on, replica, half);
   const returned = await showReturn(on, plan);
-  summary([planned, copied, repeated, killed, resumed, returned]);
+  const read = await showReading(on);
+  const damaged = await showDamage(on, replica);
+  summary([planned, copied, repeated, killed, resumed, returned, read, damaged]);
   line();
 }
 

@@ -15,8 +15,8 @@ import {
 import { type CliRun, PRODUCTION, type Stage } from './stage.ts';
 import { command, good, heading, note, promise, type StepResult } from './story.ts';
 
-const REPLICA = 'replica';
-const SECOND = 'second-replica';
+export const REPLICA = 'replica';
+export const SECOND = 'second-replica';
 const RETURNED = 'returned';
 
 /** Few enough that a copy has a middle, however small the fixture. */
@@ -160,14 +160,17 @@ function replicate(stage: Stage, source: string, target: string): readonly strin
   return ['replicate', source, target, '--state', stage.stateUrl];
 }
 
-async function show(
+/** Runs a command in sight. Unless it is killed it must end with `code`. */
+export async function show(
   stage: Stage,
   args: readonly string[],
   during?: (kill: () => void) => Promise<void>,
+  code = 0,
 ): Promise<CliRun> {
   command(args);
   const run = await stage.run(args, { output: 'show', ...(during && { during }) });
-  if (during === undefined) promise(run.code === 0, `the command ended with exit code ${run.code}`);
+  if (during === undefined)
+    promise(run.code === code, `the command ended with exit code ${run.code}`);
   return run;
 }
 
