@@ -3,7 +3,7 @@ import type { Verdict } from '../../model/report.ts';
 import type { Snapshot } from '../manifests/snapshots.ts';
 import type { KopiaVerification, SnapshotVerdict } from '../verification.ts';
 import { verdictOf } from './costs.ts';
-import { costEvidence, costWords, packFindings } from './damaged-packs.ts';
+import { costEvidence, costWords, counted, packFindings } from './damaged-packs.ts';
 import { malformedCause, NOT_INDEXED } from './losses.ts';
 import type { Found, OpenedRepository } from './run.ts';
 import { type Proofs, stateOf } from './share.ts';
@@ -20,8 +20,12 @@ const DAMAGE: ReadonlySet<FindingCode> = new Set([
   'KOPIA_PACK_TRUNCATED',
   'KOPIA_TREE_MALFORMED',
 ]);
+/** Findings that mean that Kopia opens the repository no more, and that snapshots may be unknown. */
+const BLINDING: ReadonlySet<FindingCode> = new Set(['KOPIA_INDEX_DAMAGED', 'KOPIA_MANIFESTS_LOST']);
 const MALFORMED_NAMED_MAX = 100;
 const EXAMPLES_MAX = 5;
+/** Longer than any id that Kopia writes. */
+const ID_SHOWN_MAX = 100;
 const SNAPSHOTS_NAMED_MAX = 20;
 const HOUR_MS = 3_600_000;
 
@@ -30,9 +34,12 @@ export function conclude(repository: OpenedRepository, found: Found): KopiaVerif
   const { url, format, options } = repository;
   const isContent = options.level === 'content';
   const coverage = isContent ? coverageOf(found.proofs, options.now) : undefined;
+  const isBlind = found.findings.some(
+    ({ code, severity }) => BLINDING.has(code) && severity === 'critical',
+  );
   const findings = [
     ...found.findings,
-    ...packFindings(url, found.damaged.values(), found.costs),
+    ...packFindings(url, found.damaged.values(), found.costs, isBlind),
     ...treeFindings(url, found),
     ...unfinishedSnapshots(url, found.snapshots),
   ];
@@ -46,18 +53,18 @@ export function conclude(repository: OpenedRepository, found: Found): KopiaVerif
       : reason !== undefined
         ? { kind: 'unchecked', subject: url, reason }
         : { kind: 'verified', subject: url };
-  const unlistable = findings.some(
-    ({ code, severity }) =>
-      severity === 'critical' &&
-      (code === 'KOPIA_INDEX_DAMAGED' || code === 'KOPIA_MANIFESTS_LOST'),
-  );
   return {
     verdict,
     findings,
     snapshots: found.snapshots.map((snapshot) =>
-      snapshotVerdict(snapshot, found, unlistable, reason !== undefined),
+      snapshotVerdict(snapshot, found, isBlind, reason !== undefined),
     ),
-    measures: { ...found.measures, ...coverage, ...snapshotMeasures(found) },
+    measures: {
+      ...found.measures,
+      packs: found.packsInUse.size,
+      ...coverage,
+      ...snapshotMeasures(found),
+    },
     state: isContent ? stateOf(found.proofs, format.uniqueId) : options.state,
     ...(found.isCut && { unfinished: { reason: 'The deadline came before everything was read' } }),
   };
@@ -70,13 +77,13 @@ export function conclude(repository: OpenedRepository, found: Found): KopiaVerif
 function snapshotVerdict(
   snapshot: Snapshot,
   found: Found,
-  unlistable: boolean,
+  isBlind: boolean,
   isPartial: boolean,
 ): SnapshotVerdict {
   const { id, source, startTime } = snapshot;
   const loss = found.costs.ofSnapshot(id);
   const own = verdictOf(loss);
-  const kind = unlistable ? 'damaged' : own === 'verified' && isPartial ? 'unchecked' : own;
+  const kind = isBlind ? 'damaged' : own === 'verified' && isPartial ? 'unchecked' : own;
   return {
     id,
     source: `${source.userName}@${source.host}:${source.path}`,
@@ -128,9 +135,10 @@ function coverageOf(proofs: Proofs, now: Date): Coverage & Record<string, number
 function treeFindings(url: string, found: Found): readonly Finding[] {
   const malformed = [...found.malformed].slice(0, MALFORMED_NAMED_MAX).map(([objectId, detail]) => {
     const cost = found.costs.ofCause(malformedCause(objectId));
-    const message = `Object "${objectId}" cannot be used: ${detail}; ${costWords(cost)}`;
-    return finding('KOPIA_TREE_MALFORMED', `${url} object ${objectId}`, message, {
-      evidence: { objectId, ...costEvidence(cost) },
+    const shown = objectId.slice(0, ID_SHOWN_MAX);
+    const message = `Object "${shown}" cannot be used: ${detail}; ${costWords(cost)}`;
+    return finding('KOPIA_TREE_MALFORMED', `${url} object ${shown}`, message, {
+      evidence: { objectId: shown, ...costEvidence(cost) },
     });
   });
   return [...malformed, ...notIndexedFindings(url, found), ...deletedFindings(url, found)];
@@ -140,7 +148,7 @@ function notIndexedFindings(url: string, found: Found): readonly Finding[] {
   const { size } = found.notIndexed;
   if (size === 0) return [];
   const cost = found.costs.ofCause(NOT_INDEXED);
-  const message = `${size} contents that snapshots need are in no index; ${costWords(cost)}`;
+  const message = `No index entry describes ${counted(size, 'content')} that snapshots need; ${costWords(cost)}`;
   return [
     finding('KOPIA_CONTENT_NOT_INDEXED', url, message, {
       evidence: {
@@ -155,7 +163,7 @@ function notIndexedFindings(url: string, found: Found): readonly Finding[] {
 function deletedFindings(url: string, found: Found): readonly Finding[] {
   const { size } = found.deletedInUse;
   if (size === 0) return [];
-  const message = `${size} contents that snapshots need are marked as deleted`;
+  const message = `The index marks ${counted(size, 'content')} as deleted that snapshots need`;
   const contentIds = [...found.deletedInUse].slice(0, EXAMPLES_MAX);
   return [
     finding('KOPIA_CONTENT_DELETED_IN_USE', url, message, {
@@ -167,7 +175,7 @@ function deletedFindings(url: string, found: Found): readonly Finding[] {
 function unfinishedSnapshots(url: string, snapshots: readonly Snapshot[]): readonly Finding[] {
   const unfinished = snapshots.filter(({ incompleteReason }) => incompleteReason !== undefined);
   if (unfinished.length === 0) return [];
-  const message = `${unfinished.length} snapshots are no whole backups`;
+  const message = `Uploads that did not end left ${counted(unfinished.length, 'snapshot')}`;
   const named = unfinished.slice(-SNAPSHOTS_NAMED_MAX);
   return [
     finding('KOPIA_SNAPSHOT_UNFINISHED', url, message, {

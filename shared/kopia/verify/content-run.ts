@@ -11,6 +11,8 @@ export interface ContentRun extends CheckPacksDeps {
   readonly packs: PackFacts;
   readonly damage: DamageMap;
   readonly selection: Selection;
+  /** Which contents this pass is about: those with a letter are in the table of every pass. */
+  readonly isOfPass: (position: number) => boolean;
   /** Of former runs. */
   readonly proofs: Proofs;
   readonly now: Date;
@@ -45,7 +47,8 @@ export async function checkContents(run: ContentRun): Promise<ContentRunResult> 
   // What the listing has shown to be lost needs no read to be known.
   const groups = groupByPack(
     table,
-    (position) => !table.isDeleted(position) && damage.get(position) === undefined,
+    (position) =>
+      run.isOfPass(position) && !table.isDeleted(position) && damage.get(position) === undefined,
   );
   const isHurt = new Uint8Array(table.packs.count);
   for (const position of damage.positions()) isHurt[table.packOf(position)] = 1;

@@ -39,22 +39,26 @@ export function collectDamage(
   }
 }
 
-/** What is wrong with packs, each with what it costs; those that cost nothing are warnings. */
+/**
+ * What is wrong with packs, each with what it costs; those that cost nothing are warnings.
+ * @param isBlind some snapshots could not be listed, so that nobody knows what they need
+ */
 export function packFindings(
   url: string,
   damaged: Iterable<DamagedPack>,
   costs: Costs,
+  isBlind: boolean,
 ): readonly Finding[] {
   const byCode = Map.groupBy(damaged, ({ reason }) => codeOf(reason));
   return [...byCode].flatMap(([code, packs]) => {
     if (code === 'KOPIA_CONTENT_UNCHECKED') return uncheckedFindings(url, packs, costs);
     const named = packs
       .slice(0, FINDINGS_PER_CODE_MAX)
-      .map((pack) => packFinding(url, pack, costs));
+      .map((pack) => packFinding(url, pack, costs, isBlind));
     const others = packs.length - named.length;
     if (others === 0) return named;
     const contents = packs.slice(named.length).reduce((sum, pack) => sum + pack.contents, 0);
-    const message = `${others} more packs like those named hold ${contents} contents that cannot be read`;
+    const message = `${others} more packs like those named hold ${counted(contents, 'content')} that cannot be read`;
     return [...named, finding(code, url, message)];
   });
 }
@@ -68,21 +72,24 @@ function codeOf(reason: DamageReason): FindingCode {
 
 const WORDS: Readonly<Partial<Record<DamageReason, string>>> = {
   'pack-missing': 'it is not in the store',
-  'pack-too-short': 'it ends before them',
-  'not-authentic': 'they do not decrypt',
-  'hash-mismatch': 'they decrypt to other bytes than their ids say',
+  'pack-too-short': 'it ends too early',
+  'not-authentic': 'decryption fails',
+  'too-short': 'the index gives fewer bytes than encryption alone adds',
+  'hash-mismatch': 'what decrypts is not what was hashed when it was backed up',
   'ecc-damaged': 'a shard of the error correction is damaged, and Drydock does not repair',
-  'decompression-failed': 'they do not decompress',
-  'decompression-bomb': 'they decompress to more than they should',
+  'length-mismatch': 'the index gives another length',
+  'decompression-failed': 'decompression fails',
+  'decompression-bomb': 'decompression gives more than the index promises',
+  'header-mismatch': 'the index names another compression',
 };
 
-function packFinding(url: string, pack: DamagedPack, costs: Costs): Finding {
+function packFinding(url: string, pack: DamagedPack, costs: Costs, isBlind: boolean): Finding {
   const { packBlob, reason, contents, sizeBytes, examples } = pack;
   const cost = costs.ofCause(packCause(packBlob, reason));
   const why = WORDS[reason] ?? reason;
-  const message = `Pack blob "${packBlob}": ${contents} contents cannot be read, ${why}; ${costWords(cost)}`;
+  const message = `Pack blob "${packBlob}": ${counted(contents, 'content')} cannot be read, ${why}; ${costWords(cost, isBlind)}`;
   return finding(codeOf(reason), `${url}${packBlob} ${reason}`, message, {
-    ...(cost === undefined && { severity: 'warning' }),
+    ...(cost === undefined && !isBlind && { severity: 'warning' }),
     evidence: {
       packBlob,
       reason,
@@ -107,7 +114,7 @@ function uncheckedFindings(
         ...(costs.ofCause(packCause(pack.packBlob, reason))?.snapshots ?? []),
       ]),
     );
-    const message = `${contents} contents in ${group.length} packs were not checked: ${reason}`;
+    const message = `Not checked: ${counted(contents, 'content')} in ${counted(group.length, 'pack')}, ${reason}`;
     return finding('KOPIA_CONTENT_UNCHECKED', `${url} ${reason}`, message, {
       evidence: {
         reason,
@@ -120,10 +127,15 @@ function uncheckedFindings(
   });
 }
 
-export function costWords(cost: Cost | undefined): string {
-  if (cost === undefined) return 'no snapshot needs them';
-  const snapshots = cost.snapshots.size === 1 ? '1 snapshot' : `${cost.snapshots.size} snapshots`;
-  return `this costs ${cost.files === 1 ? '1 file' : `${cost.files} files`} in ${snapshots}`;
+export function costWords(cost: Cost | undefined, isBlind = false): string {
+  if (cost === undefined) {
+    return isBlind ? 'which snapshots need that is not known' : 'no snapshot needs that';
+  }
+  return `this costs ${counted(cost.files, 'file')} in ${counted(cost.snapshots.size, 'snapshot')}`;
+}
+
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 export function costEvidence(

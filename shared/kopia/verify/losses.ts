@@ -58,8 +58,7 @@ export function lossFinder(world: ObjectWorld): (root: TreeEntry) => Promise<Los
 
   async function ofEntry(entry: TreeEntry, depth: number): Promise<Losses | undefined> {
     if (entry.type === 'directory') return ofDirectory(entry, depth);
-    const causes = await causesOf(world, entry.objectId);
-    return causes.length === 0 ? undefined : lossOf(world, causes, 1, '');
+    return lossOf(world, await causesOf(world, entry.objectId), 1);
   }
 
   async function ofDirectory(entry: TreeEntry, depth: number): Promise<Losses | undefined> {
@@ -81,7 +80,7 @@ export function lossFinder(world: ObjectWorld): (root: TreeEntry) => Promise<Los
         : [{ kind: 'malformed', objectId: entry.objectId, detail: `deeper than ${DEPTH_MAX}` }];
     // The directory itself counts, since it may have been the whole tree and empty.
     const below = (entry.summary?.files ?? 0) + (entry.summary?.symlinks ?? 0) + 1;
-    if (causes.length > 0) return lossOf(world, causes, below, '');
+    if (causes.length > 0) return lossOf(world, causes, below);
     let losses: Losses | undefined;
     try {
       for await (const child of readDirectory(world.contents, entry.objectId, world)) {
@@ -92,9 +91,10 @@ export function lossFinder(world: ObjectWorld): (root: TreeEntry) => Promise<Los
         }
       }
     } catch (error) {
-      const cause = causeOfFailure(world, entry.objectId, error);
+      const own = lossOf(world, [causeOfFailure(world, entry.objectId, error)], below);
+      if (own === undefined) return losses;
       losses ??= noLosses();
-      add(losses, lossOf(world, [cause], below, ''), '');
+      add(losses, own, '');
     }
     return losses;
   }
@@ -110,12 +110,15 @@ function noLoss(): Loss {
   return { files: 0, paths: [] };
 }
 
-function lossOf(world: ObjectWorld, causes: readonly Cause[], files: number, path: string): Losses {
+/** Of one entry, whose path is empty at the place itself; `undefined` when nothing of it counts. */
+function lossOf(world: ObjectWorld, all: readonly Cause[], files: number): Losses | undefined {
+  const causes = all.filter((cause) => world.counts(cause));
+  if (causes.length === 0) return undefined;
   const losses = noLosses();
   const damaged = causes.some((cause) => !isUnchecked(cause));
-  addLoss(damaged ? losses.damaged : losses.unchecked, { files, paths: [path] }, '');
+  addLoss(damaged ? losses.damaged : losses.unchecked, { files, paths: [''] }, '');
   for (const cause of causes) {
-    losses.byCause.set(causeKey(world, cause), { files, paths: [path] });
+    losses.byCause.set(causeKey(world, cause), { files, paths: [''] });
   }
   return losses;
 }

@@ -23,6 +23,8 @@ export interface ObjectWorld extends CallOptions {
   readonly damage: DamageMap;
   /** Whether the table would hold the content if there were an entry: a slice holds a part. */
   covers(contentId: string): boolean;
+  /** Whether losses by this cause are told by this pass: those by contents with a letter once. */
+  counts(cause: Cause): boolean;
   /** Told of each content in use that is marked as deleted. */
   deletedInUse(position: number): void;
   /** Told of each content that no index entry describes. */

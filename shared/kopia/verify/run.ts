@@ -48,6 +48,7 @@ export interface Found {
   readonly malformed: Map<string, string>;
   readonly notIndexed: Set<string>;
   readonly deletedInUse: Set<string>;
+  readonly packsInUse: Set<string>;
   readonly measures: Record<string, number>;
   /** By pack: when it was last proven, over all passes the earliest; empty at the structure level. */
   readonly proofs: Proofs;
@@ -68,6 +69,7 @@ export async function verifyOpened(repository: OpenedRepository): Promise<KopiaV
     malformed: new Map(),
     notIndexed: new Set(),
     deletedInUse: new Set(),
+    packsInUse: new Set(),
     measures: {},
     proofs: new Map(),
     isCut: false,
@@ -95,7 +97,7 @@ async function onePass(
   const { indexes, damage, contents } = seen;
   const table = indexes.contents;
   if (isFirst) found.findings.push(...indexFindings(repository.url, indexes, options.now));
-  const world = worldOf(seen, slice, found, options);
+  const world = worldOf(seen, slice, isFirst, found, options);
   const manifests = await loadManifests(table, contents, options);
   const { snapshots, problems } = snapshotsOf(manifests);
   if (isFirst) await readSettings(repository, found, manifests, problems);
@@ -116,11 +118,10 @@ async function onePass(
     Object.assign(found.measures, { directories: trees.directories, entries: trees.entries });
     found.findings.push(...sizeFindings(repository.url, trees.sizesDiffer));
   }
-  if (options.level === 'content') await readContents(repository, found, seen);
-
   const range = table.rangeOf('');
   const isOfPass = (position: number) =>
     isFirst || (position >= range.first && position < range.end);
+  if (options.level === 'content') await readContents(repository, found, seen, isOfPass);
   collectDamage(found.damaged, table, damage, isOfPass);
   if (!trees.damaged && damage.count === 0) return;
   const lossesBelow = lossFinder(world);
@@ -140,6 +141,7 @@ async function onePass(
 function worldOf(
   { indexes, contents, damage }: Look,
   slice: Slice | undefined,
+  isFirst: boolean,
   found: Found,
   options: VerifyOptions,
 ): ObjectWorld {
@@ -150,9 +152,14 @@ function worldOf(
     damage,
     ...signalOf(options),
     covers: (contentId) => {
-      if (slice === undefined || contentId.length % 2 === 1) return true;
+      if (slice === undefined || hasLetter(contentId)) return true;
       const first = Number.parseInt(contentId.slice(0, 2), 16);
       return first >= slice.first && first < slice.end;
+    },
+    counts: (cause) => {
+      if (isFirst) return true;
+      if (cause.kind === 'content') return !hasLetter(table.idOf(cause.position));
+      return cause.kind === 'not-indexed' && !hasLetter(cause.contentId);
     },
     deletedInUse: (position) => remember(found.deletedInUse, table.idOf(position)),
     notIndexed: (contentId) => remember(found.notIndexed, contentId),
@@ -160,6 +167,11 @@ function worldOf(
       if (found.malformed.size < IDS_MAX) found.malformed.set(objectId, detail);
     },
   };
+}
+
+/** A hash has an even number of digits. */
+function hasLetter(contentId: string): boolean {
+  return contentId.length % 2 === 1;
 }
 
 function remember(ids: Set<string>, id: string): void {
@@ -193,6 +205,7 @@ async function readContents(
   repository: OpenedRepository,
   found: Found,
   { indexes, packs, damage, counts }: Look,
+  isOfPass: (position: number) => boolean,
 ): Promise<void> {
   const { reader, format, crypto, url, options } = repository;
   const proofs = proofsOf(options.state, format.uniqueId);
@@ -209,6 +222,7 @@ async function readContents(
       packs,
       damage,
       selection,
+      isOfPass,
       proofs,
       now: options.now,
       allowRetrieval: options.allowRetrieval ?? false,
@@ -241,6 +255,9 @@ async function readContents(
 }
 
 function count(found: Found, { indexes, packs, counts }: Look, isFirst: boolean): void {
+  for (const [packId, live] of counts.liveInPack.entries()) {
+    if (live > 0) found.packsInUse.add(indexes.contents.packs.name(packId));
+  }
   addTo(found.measures, {
     contents: counts.liveContents,
     contentsDeleted: counts.deletedContents,
@@ -250,7 +267,6 @@ function count(found: Found, { indexes, packs, counts }: Look, isFirst: boolean)
   Object.assign(found.measures, {
     indexBlobs: indexes.blobs.active,
     indexSizeBytes: indexes.blobs.sizeBytes,
-    packs: counts.liveInPack.reduce((sum, live) => (live > 0 ? sum + 1 : sum), 0),
     packsUnreferenced: packs.unreferenced.packs,
     packsUnreferencedSizeBytes: packs.unreferenced.sizeBytes,
   });

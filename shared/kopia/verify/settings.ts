@@ -32,7 +32,7 @@ export function indexFindings(url: string, indexes: LoadedIndexes, now: Date): r
 function indexFinding(url: string, problem: IndexProblem): Finding {
   const { kind, blobId, reason, active, epoch, contents } = problem;
   const subject = `${url}${blobId}`;
-  const message = `Index blob "${blobId}" ${reason}`;
+  const message = `Index blob "${blobId}": ${reason}`;
   const evidence = {
     indexBlob: blobId,
     ...(epoch !== undefined && { epoch }),

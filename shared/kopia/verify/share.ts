@@ -69,7 +69,13 @@ export function stateOf(proofs: Proofs, repositoryId: string): VerificationState
     repositoryId,
     runs: runs.map(([at, packs]) => ({
       at: new Date(at).toISOString(),
-      packs: Buffer.from(packs.map(([key]) => key).join(''), 'latin1').toString('base64'),
+      packs: Buffer.from(
+        packs
+          .map(([key]) => key)
+          .sort()
+          .join(''),
+        'latin1',
+      ).toString('base64'),
     })),
   };
 }
