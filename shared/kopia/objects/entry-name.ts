@@ -6,8 +6,8 @@ export type NameTrouble = 'empty' | 'dot' | 'nul' | 'slash' | 'not-utf8';
  *
  * - `slash`: Velero's block volumes are a directory with one entry, named by the device's whole path.
  * - `not-utf8`: Kopia writes names as JSON, and Go's encoder replaces each byte that is no UTF-8 by
- *   U+FFFD. What stood there is lost, two such names may have become one, and a name that really
- *   holds U+FFFD looks the same. Kopia restores the replaced name.
+ *   U+FFFD. What stood there is lost, several names may have become one, of which Kopia restores the
+ *   last and drops the others in silence, and a name that really holds U+FFFD looks the same.
  * - `empty`, `dot` (also `..`), `nul`: no file system makes such an entry.
  */
 export function nameTrouble(name: string): NameTrouble | undefined {

@@ -193,6 +193,21 @@ describe('readDirectory()', () => {
     );
   });
 
+  test('names that were no UTF-8, as Kopia 0.23.1 wrote them: three files, two names', async () => {
+    // `caf\xe9`, `caf\xe9b`, `caf\xea`, in the order of their bytes. Kopia restored the last `caf`.
+    const text = `{"stream":"kopia:directory","entries":[{"name":"dir\\ufffd","type":"d","mode":"04000777","obj":"kca68c405d68c30f5e369e9cddf35b5f5","summ":{"size":1,"files":1,"symlinks":0,"dirs":1,"maxTime":"2026-11-25T18:32:05.37211505Z","numFailed":0}},{"name":"caf\\ufffd","type":"f","mode":"0644","size":4,"mtime":"2026-11-25T18:32:05.371715397Z","obj":"1e957e1ca29549ecc830a96fa653beab"},{"name":"caf\\ufffdb","type":"f","mode":"0644","size":5,"mtime":"2026-11-25T18:32:05.371837779Z","obj":"d68dc1fecb485b8a0042cbca537fb23f"},{"name":"caf\\ufffd","type":"f","mode":"0644","size":4,"mtime":"2026-11-25T18:32:05.371785331Z","obj":"3f61c9aa3d6d8dba8493e09524769b7c"}],"summary":{"size":16,"files":5,"symlinks":1,"dirs":2,"maxTime":"2026-11-25T18:32:05.37211505Z","numFailed":0}}\n`;
+    const { entries, end } = await readText(text);
+    expect(end).toMatchObject({ inOrder: false, summary: { files: 5, directories: 2 } });
+    expect(entries.map(({ name }) => name)).toEqual([
+      'dir\ufffd',
+      'caf\ufffd',
+      'caf\ufffdb',
+      'caf\ufffd',
+    ]);
+    expect(entries.map(({ name }) => nameTrouble(name))).toEqual(Array(4).fill('not-utf8'));
+    expect(entries[0]).toMatchObject({ mode: 0o1777, modifiedNs: 0n });
+  });
+
   test('reads a directory that was itself cut into chunks', async () => {
     const text = directoryOf(Array.from({ length: 500 }, (_, n) => ({ name: `é-${1000 + n}` })));
     const contents = smallContents();
