@@ -10,11 +10,14 @@ import {
   snapshotUnknown,
 } from '../../functions/cli/kopia/snapshot-choice.ts';
 import { entryAt } from '../../functions/cli/kopia/tree.ts';
+import { Interrupted } from '../../functions/cli/outcome.ts';
 import { systemClock } from '../../functions/system-clock.ts';
 import { openRepository, type Repository } from '../../shared/kopia/repository.ts';
 import { fixtureInMemory } from '../support/fixture-stores.ts';
+import { DAMAGES } from '../support/kopia-damage/damages.ts';
+import { writeTwin } from '../support/kopia-damage/make.ts';
 import { drydock, LAUNCHER, parsed } from './drydock.ts';
-import { type FixtureFolder, fixtureFolder, kopia } from './kopia-run.ts';
+import { type FixtureFolder, fixtureFolder, kopia, temporaryFolder } from './kopia-run.ts';
 
 interface Answered {
   readonly id: string;
@@ -274,6 +277,32 @@ describe('choosing a snapshot', () => {
     ['abc/a', { snapshot: 'abc', path: 'a' }],
   ])('takes "%s" apart', (text, expected) => {
     expect(parseSnapshotArgument(text)).toEqual(expected);
+  });
+});
+
+describe('a tree without end', () => {
+  test('is listed until somebody stops it', async () => {
+    const damage = DAMAGES.find(({ name }) => name === 'directory-exponential');
+    const twin = await damage?.make();
+    if (twin === undefined) throw new Error('there is no such damage');
+    const folder = await temporaryFolder();
+    await writeTwin(twin, folder);
+    const controller = new AbortController();
+    let lines = 0;
+    const ended = await kopia(
+      ['ls', `file://${folder}/${twin.prefix}`, 'latest', '--source', '/srv/bad', '-r'],
+      {
+        env: { DRYDOCK_KOPIA_PASSWORD: twin.password },
+        signal: controller.signal,
+        onOutput: () => {
+          lines += 1;
+          // As a signal comes: when the program lets the outside have its turn.
+          if (lines === 1) setTimeout(() => controller.abort(new Interrupted()), 1);
+        },
+      },
+    );
+    expect(ended.code).toBe(130);
+    expect(lines).toBeGreaterThan(1);
   });
 });
 

@@ -10,6 +10,10 @@ import { entryFacts } from './entry-facts.ts';
 import { shownPath } from './names.ts';
 import { put, ReaderGone } from './output.ts';
 import { type KopiaOptions, withSession } from './session.ts';
+import { breathing } from './tree.ts';
+
+/** Some of them are megabytes. */
+const PIECES_AT_ONCE = 8;
 
 export interface CatOptions extends KopiaOptions {
   readonly source?: string;
@@ -34,7 +38,8 @@ export function catFile(
     let bytesDone = 0;
     const { signal, progress } = session;
     try {
-      for await (const bytes of readObject(repository.contents, entry.objectId, { signal })) {
+      const pieces = readObject(repository.contents, entry.objectId, { signal });
+      for await (const bytes of breathing(pieces, signal, PIECES_AT_ONCE)) {
         if (options.output === 'text') await put(context.stdout, bytes);
         else hash.update(bytes);
         bytesDone += bytes.length;

@@ -6,7 +6,7 @@ import { forEachLimited } from '../../../shared/model/limited.ts';
 import type { Progress } from '../../../shared/model/progress.ts';
 import { damageText } from './damage.ts';
 import { deviceFileName } from './names.ts';
-import type { Located } from './tree.ts';
+import { breathing, type Located } from './tree.ts';
 import {
   nameReason,
   reasonOf,
@@ -138,7 +138,8 @@ export async function restoreTree(
       const names = entry === from.entry ? from.names : [...from.names, ...folders, entry.name];
       damages.push({ names, reason: damageText(error) ?? String(error) });
     };
-    for await (const { folders, entry } of walkTree(contents, from.entry, { signal, onDamage })) {
+    const walk = walkTree(contents, from.entry, { signal, onDamage });
+    for await (const { folders, entry } of breathing(walk, signal)) {
       for (const { names, reason } of damages.splice(0)) await problem(names, reason);
       while (open.length > folders.length + 1) await done(open.pop());
       if (folders.length >= refusedDepth) continue;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { didYouMean } from '../../../shared/config/nearest.ts';
 import type { ContentReader } from '../../../shared/kopia/contents/content-reader.ts';
 import { readDirectory } from '../../../shared/kopia/objects/directory.ts';
@@ -118,7 +119,8 @@ export async function* treeBelow(
   if (recursive) {
     const onDamage = (error: unknown, { folders, entry: at }: WalkedEntry): void =>
       found(at === entry ? names : [...names, ...folders, at.name], error);
-    for await (const walked of walkTree(contents, entry, { ...options, onDamage })) {
+    const walk = walkTree(contents, entry, { ...options, onDamage });
+    for await (const walked of breathing(walk, options.signal)) {
       yield* damages.splice(0);
       yield {
         kind: 'entry',
@@ -128,7 +130,8 @@ export async function* treeBelow(
     }
   } else {
     try {
-      for await (const child of readDirectory(contents, entry.objectId, options)) {
+      const children = readDirectory(contents, entry.objectId, options);
+      for await (const child of breathing(children, options.signal)) {
         yield { kind: 'entry', names: [...names, child.name], entry: child };
       }
     } catch (error) {
@@ -137,4 +140,27 @@ export async function* treeBelow(
     }
   }
   yield* damages;
+}
+
+/** Of what is quickly done with an item. */
+const BREATH_EVERY = 500;
+
+/**
+ * The same items, with a pause now and then in which signals, timers and the terminal have their
+ * turn: what comes from a cache leaves them none, and a hostile tree has no end.
+ */
+export async function* breathing<T>(
+  items: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+  every = BREATH_EVERY,
+): AsyncGenerator<T> {
+  let count = 0;
+  for await (const item of items) {
+    count += 1;
+    if (count % every === 0) {
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
+    yield item;
+  }
 }
