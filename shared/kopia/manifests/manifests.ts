@@ -160,7 +160,7 @@ function unzipped(bytes: Buffer): Buffer {
 }
 
 function* entriesOf(text: Buffer): Generator<unknown> {
-  const parser = new EntriesParser([], { valueSizeBytesMax: ENTRY_SIZE_BYTES_MAX });
+  const parser = new EntriesParser([], ENTRY_SIZE_BYTES_MAX);
   for (const batch of parser.feed(text)) yield* batch;
   parser.end();
 }

@@ -41,9 +41,7 @@ export async function* readDirectory(
   objectId: string,
   options: CallOptions = {},
 ): AsyncGenerator<TreeEntry, DirectoryEnd> {
-  const parser = new EntriesParser(['stream', 'summary'], {
-    valueSizeBytesMax: VALUE_SIZE_BYTES_MAX,
-  });
+  const parser = new EntriesParser(['stream', 'summary'], VALUE_SIZE_BYTES_MAX);
   let inOrder = true;
   let previous: TreeEntry | undefined;
   try {

@@ -4,11 +4,6 @@
  * so that a directory of a million entries costs no more memory than a small one.
  */
 
-export interface EntriesLimits {
-  /** Most bytes of one entry, and of each member that is kept. */
-  readonly valueSizeBytesMax: number;
-}
-
 /** The bytes are no such object. The message continues a sentence: "it …". */
 export class MalformedEntries extends Error {
   override readonly name = 'MalformedEntries';
@@ -29,7 +24,7 @@ type Place = 'start' | 'first-key' | 'key' | 'in-key' | 'colon' | 'value' | 'nex
  * are passed over. Values are plain results of `JSON.parse`: `__proto__` is an own property.
  */
 export class EntriesParser {
-  readonly #limits: EntriesLimits;
+  readonly #valueSizeBytesMax: number;
   readonly #kept: ReadonlySet<string>;
   readonly #members = new Map<string, unknown>();
   #place: Place = 'start';
@@ -40,10 +35,13 @@ export class EntriesParser {
   #inEntries = false;
   #entriesSeen = false;
 
-  /** @param kept names of the members that `end` answers with. */
-  constructor(kept: readonly string[], limits: EntriesLimits) {
+  /**
+   * @param kept names of the members that `end` answers with.
+   * @param valueSizeBytesMax of one entry, of each member that is kept, and of a name.
+   */
+  constructor(kept: readonly string[], valueSizeBytesMax: number) {
     this.#kept = new Set([...kept, 'entries']);
-    this.#limits = limits;
+    this.#valueSizeBytesMax = valueSizeBytesMax;
   }
 
   /**
@@ -121,7 +119,7 @@ export class EntriesParser {
   }
 
   #startKey(): Place {
-    this.#value = new ValueScan('key', this.#limits.valueSizeBytesMax);
+    this.#value = new ValueScan('key', this.#valueSizeBytesMax);
     return 'in-key';
   }
 
@@ -132,7 +130,7 @@ export class EntriesParser {
       this.#entriesSeen = true;
     }
     const kind = this.#inEntries ? 'entries' : this.#kept.has(this.#key) ? 'kept' : 'skipped';
-    this.#value = new ValueScan(kind, this.#limits.valueSizeBytesMax);
+    this.#value = new ValueScan(kind, this.#valueSizeBytesMax);
   }
 
   #endValue(): void {

@@ -144,7 +144,7 @@ type ListStep = { readonly kind: 'part'; readonly part: Chunk } | ChunkEntry;
 
 /** The contents of a list, each before it is read, and the chunks that it turns out to hold. */
 async function* listSteps(walk: Walk, list: ObjectId, depth: number): AsyncGenerator<ListStep> {
-  const parser = new EntriesParser(['stream'], { valueSizeBytesMax: CHUNK_ENTRY_SIZE_BYTES_MAX });
+  const parser = new EntriesParser(['stream'], CHUNK_ENTRY_SIZE_BYTES_MAX);
   try {
     for await (const part of leaves(walk, list, undefined, depth)) {
       yield { kind: 'part', part };

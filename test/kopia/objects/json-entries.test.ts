@@ -14,7 +14,7 @@ function parse(
   valueSizeBytesMax = 1e6,
 ): Parsed {
   const bytes = Buffer.from(text);
-  const parser = new EntriesParser(['stream', 'summary'], { valueSizeBytesMax });
+  const parser = new EntriesParser(['stream', 'summary'], valueSizeBytesMax);
   const entries: unknown[] = [];
   const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
   let start = 0;
