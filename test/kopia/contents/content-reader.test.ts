@@ -61,12 +61,12 @@ describe('contentReader()', () => {
   });
 
   test('keeps what was used last within its bound', async () => {
-    const made = await madeRepository([[2 * MIB - 60], [2 * MIB - 60], [2 * MIB - 60], [9 * MIB]]);
+    const made = await madeRepository([[2 * MIB - 60], [2 * MIB - 60], [2 * MIB - 60], [5 * MIB]]);
     const { recorded, read } = readerOf(made, { cacheSizeBytes: 2 * SEGMENT_SIZE_BYTES });
     for (const position of [0, 1, 0, 2, 0, 1]) await read(position);
     // 1 was the one unused for longest when 2 came.
     expect(recorded.reads.map(({ key }) => key.at(-1)).join('')).toBe('0121');
-    expect(await read(3)).toHaveLength(9 * MIB);
+    expect(await read(3)).toHaveLength(5 * MIB);
   });
 
   test('tells what is wrong with a content or its pack', async () => {
