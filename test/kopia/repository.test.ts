@@ -28,6 +28,8 @@ interface Restored {
 }
 
 const REFUSED = ['kopia/upgrade-locked', 'kopia/required-feature'];
+/** Its names were replaced when they were backed up. */
+const BEYOND_UTF8 = 'kopia/names-beyond-utf8';
 const LZ4 = 'compressed with LZ4';
 const names = listFixtures('kopia').filter((name) => !REFUSED.includes(name));
 
@@ -72,6 +74,10 @@ async function restored(
   return { path, type: 'file', mode, mtimeNs, sizeBytes: entry.sizeBytes, sha256 };
 }
 
+function byPath(left: Restored, right: Restored): number {
+  return Buffer.from(left.path).compare(Buffer.from(right.path));
+}
+
 /** `describeTree` went through links to folders too; a backup holds what is behind them once. */
 function withoutFollowedLinks(entries: readonly Restored[]): readonly Restored[] {
   const links = entries.filter(({ type }) => type === 'link').map(({ path }) => `${path}/`);
@@ -100,15 +106,16 @@ describe.each(names)('%s', (name) => {
       const answer = fixture.answer(folder, 'restored') as Record<string, Restored[]>;
       const hashes = new Map<string, string>();
       const { snapshots } = repository.snapshots;
-      expect(snapshots.length).toBeGreaterThan(0);
       for (const snapshot of snapshots) {
-        const found = [await restored(repository, '.', snapshot.root, hashes)];
+        // By path: of names that have become one, Kopia restores the last in the order of storage.
+        const found = new Map([['.', await restored(repository, '.', snapshot.root, hashes)]]);
         for await (const { path, folders, entry } of walkTree(repository.contents, snapshot.root)) {
           expect([...folders, entry.name].join('/')).toBe(path);
-          expect(nameTrouble(entry.name)).toBeUndefined();
-          found.push(await restored(repository, path, entry, hashes));
+          const isReplaced = name === BEYOND_UTF8 && entry.name.includes('\ufffd');
+          expect(nameTrouble(entry.name)).toBe(isReplaced ? 'not-utf8' : undefined);
+          found.set(path, await restored(repository, path, entry, hashes));
         }
-        const sorted = found.sort((a, b) => Buffer.from(a.path).compare(Buffer.from(b.path)));
+        const sorted = [...found.values()].sort(byPath);
         const expected = withoutFollowedLinks(answer[snapshot.id] ?? []);
         expect(sorted).toEqual(
           expected.map((row, at) => (sorted[at]?.sha256 === LZ4 ? { ...row, sha256: LZ4 } : row)),
