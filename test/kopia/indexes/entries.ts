@@ -1,6 +1,6 @@
 /** Random index entries and the plain way to say what becomes of them. */
 import fc from 'fast-check';
-import type { ContentTable } from '../../../shared/kopia/indexes/content-table.ts';
+import type { ContentTable, LoadedTable } from '../../../shared/kopia/indexes/content-table.ts';
 import { EntryRows } from '../../../shared/kopia/indexes/entry-rows.ts';
 import { IndexDecoder } from '../../../shared/kopia/indexes/index-decoder.ts';
 import { mergeRows } from '../../../shared/kopia/indexes/merge-rows.ts';
@@ -87,7 +87,7 @@ export function tableOf(
   digestBytes: number,
   plain: readonly Buffer[],
   { watermarkSeconds = 0, pieceBytes = 64 * 1024 } = {},
-): ContentTable {
+): LoadedTable {
   const rows = new EntryRows(digestBytes, 64 * 1024 * 1024);
   const decoders = plain.map((bytes) => new IndexDecoder(rows, bytes.length, () => true));
   const longest = Math.max(0, ...plain.map((bytes) => bytes.length));

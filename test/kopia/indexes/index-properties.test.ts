@@ -146,6 +146,10 @@ describe('the table', () => {
       expect(table.find(text), JSON.stringify(text)).toBe(-1);
     }
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => table.find(text) === -1));
+    // What is no digit must not pass for one: its bits would be all ones.
+    const ones = tableOf(16, [writeIndexV2([{ ...sample, id: 'f'.repeat(32) }])]);
+    expect(ones.find('f'.repeat(32))).toBe(0);
+    expect(ones.find(`ff${'z'.repeat(30)}`)).toBe(-1);
   });
 
   test('answers columns, letters and ranges as its entries do', () => {
@@ -193,6 +197,21 @@ describe('the table', () => {
     expect(() => table.packs.name(0)).toThrow(RangeError);
     expect(table.packs.find('p1')).toBe(-1);
   });
+
+  test('finds no pack by a name that is only alike', () => {
+    const { packs } = tableOf(16, [writeIndexV1([{ ...sample, packBlob: 'p1' }])]);
+    expect(packs.find('p1')).toBe(0);
+    for (const name of ['p\u0131', 'p', 'p11', '', 'p1'.repeat(200)])
+      expect(packs.find(name)).toBe(-1);
+  });
+
+  test('that was released finds nothing', () => {
+    const table = tableOf(16, [writeIndexV1([sample])]);
+    expect(table.find(sample.id)).toBe(0);
+    table.release();
+    expect([table.size, table.find(sample.id), [...table.positions()]]).toEqual([0, -1, []]);
+    expect(() => table.packOf(0)).toThrow(RangeError);
+  });
 });
 
 const sample: IndexEntry = {
@@ -223,6 +242,11 @@ describe('hostile bytes', () => {
     return copy;
   };
   const [first, second] = [17, 17 + 33];
+  const late = writeIndexV2([sample, { ...sample, id: sample.id.replace(/0$/, '1') }]);
+  const descending = changed(late, (b) => {
+    b.writeUInt8(1, first + 16);
+    b.writeUInt8(0, second + 16);
+  });
 
   test.each<[string, Buffer, RegExp]>([
     ['no bytes', Buffer.alloc(0), /ends within/],
@@ -243,6 +267,7 @@ describe('hostile bytes', () => {
       /promises/,
     ],
     ['the same key twice', changed(v2, (b) => b.copy(b, second, first, first + 33)), /ascending/],
+    ['keys that differ late, the larger first', descending, /ascending/],
     ['a letter that is none', changed(v2, (b) => b.writeUInt8(0x61, second)), /letter/],
     [
       'a pack that is not in its list',
@@ -279,7 +304,7 @@ describe('hostile bytes', () => {
     expect(() => decode(v2, v2.length - 1)).toThrow('longer than it was listed');
   });
 
-  test.each(['../secret', 'p1/../../x', '', ' ', 'p\n', 'p\u00e9', 'kopia.repository'])(
+  test.each(['../secret', 'p1/x', 'p1/../../x', '', ' ', 'p\n', 'p\u00e9', 'kopia.repository'])(
     'a pack named %j',
     (packBlob) => {
       const bytes = writeIndexV2([{ ...sample, packBlob }]);
