@@ -36,6 +36,13 @@ export const KOPIA_FINDINGS = {
     why: 'Whoever can read the bucket can read the backups',
     fix: 'Change it with "kopia repository change-password" and in the secret velero-repo-credentials; a copied bucket keeps the old one',
   },
+  KOPIA_EPOCH_LOST: {
+    severity: 'critical',
+    meaning:
+      'A settled epoch has no index that readers could use: blobs of its compaction are missing, and the indexes that it was made of are gone',
+    why: 'Whatever was backed up in that epoch is not in the index: Kopia opens the repository and shows it without those snapshots, and says nothing',
+    fix: 'Restore the index blobs of that epoch from older versions of the objects or from a replica; otherwise "kopia index recover"',
+  },
   KOPIA_EPOCH_DIVERGENCE: {
     severity: 'error',
     meaning:

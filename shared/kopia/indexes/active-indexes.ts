@@ -13,7 +13,48 @@ export interface IndexBlob {
  * Source: Kopia v0.23.1, internal/epoch (reference section 5.5); names alone decide.
  */
 export function activeIndexes<T extends IndexBlob>(blobs: readonly T[]): readonly T[] {
-  const current = currentEpoch(blobs);
+  const { current, indexes, compactions, chain, start } = epochsIn(blobs);
+  const active: T[] = [...chain];
+  for (const epoch of epochsOf(indexes, compactions)) {
+    if (epoch < start || epoch > current + 1) continue;
+    const settled =
+      epoch <= current - 2 ? firstCompleteSet(compactions.get(epoch) ?? []) : undefined;
+    active.push(...(settled ?? indexes.get(epoch) ?? []));
+  }
+  return active;
+}
+
+/**
+ * Settled epochs of which readers find nothing: no compaction is whole, no index is left, and no
+ * range checkpoint covers them. An epoch ends only when it has indexes, and Kopia removes these only
+ * when their compaction is whole, so that whatever such an epoch said is lost.
+ */
+export function lostEpochs<T extends IndexBlob>(
+  blobs: readonly T[],
+): readonly { readonly epoch: number; readonly remains: readonly T[] }[] {
+  const { current, indexes, compactions, start } = epochsIn(blobs);
+  const lost: { epoch: number; remains: readonly T[] }[] = [];
+  // An absurd marker must not make us count to it: the epochs known bound what is told.
+  const end = Math.min(current - 2, start + blobs.length);
+  for (let epoch = start; epoch <= end; epoch += 1) {
+    const remains = compactions.get(epoch) ?? [];
+    if (indexes.has(epoch) || firstCompleteSet(remains) !== undefined) continue;
+    lost.push({ epoch, remains });
+  }
+  return lost;
+}
+
+interface Epochs<T> {
+  readonly current: number;
+  readonly indexes: ReadonlyMap<number, readonly T[]>;
+  readonly compactions: ReadonlyMap<number, readonly T[]>;
+  /** The range checkpoints that readers take. */
+  readonly chain: readonly T[];
+  /** The first epoch behind them. */
+  readonly start: number;
+}
+
+function epochsIn<T extends IndexBlob>(blobs: readonly T[]): Epochs<T> {
   const indexes = new Map<number, T[]>();
   const compactions = new Map<number, T[]>();
   const ranges = new Map<string, { first: number; last: number; blobs: T[] }>();
@@ -28,21 +69,15 @@ export function activeIndexes<T extends IndexBlob>(blobs: readonly T[]): readonl
       ranges.set(key, range);
     }
   }
-  const active: T[] = [];
+  const chain: T[] = [];
   let start = 0;
   for (const range of longestChain([...ranges.values()])) {
     // Kopia's own condition: it also passes over a first range that covers epoch 0 alone.
     if (range.last <= start) continue;
-    active.push(...range.blobs);
+    chain.push(...range.blobs);
     start = range.last + 1;
   }
-  for (const epoch of epochsOf(indexes, compactions)) {
-    if (epoch < start || epoch > current + 1) continue;
-    const settled =
-      epoch <= current - 2 ? firstCompleteSet(compactions.get(epoch) ?? []) : undefined;
-    active.push(...(settled ?? indexes.get(epoch) ?? []));
-  }
-  return active;
+  return { current: currentEpoch(blobs), indexes, compactions, chain, start };
 }
 
 function push<T>(map: Map<number, T[]>, key: number, value: T): void {
@@ -51,7 +86,7 @@ function push<T>(map: Map<number, T[]>, key: number, value: T): void {
   else list.push(value);
 }
 
-function epochsOf(...maps: readonly Map<number, unknown>[]): readonly number[] {
+function epochsOf(...maps: readonly ReadonlyMap<number, unknown>[]): readonly number[] {
   return [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
 }
 

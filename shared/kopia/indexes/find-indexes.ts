@@ -9,6 +9,7 @@ import {
   currentEpoch,
   deletionWatermark,
   incompleteSets,
+  lostEpochs,
 } from './active-indexes.ts';
 import { parseCompactionLog, supersededInputs } from './compaction-log.ts';
 import type { IndexProblem } from './loaded-indexes.ts';
@@ -50,12 +51,7 @@ export async function findIndexes(
     }
   }
   if (format.epochs.enabled) {
-    const problems = incompleteSets(listed).map(({ blob, present, size }): IndexProblem => {
-      const name = parseBlobName(blob.id);
-      const reason = `belongs to a set of ${size} blobs, of which there are ${present}`;
-      const epoch = name.kind === 'epoch-compaction' ? { epoch: name.epoch } : {};
-      return { kind: 'incomplete-set', blobId: blob.id, reason, active: false, ...epoch };
-    });
+    const problems = epochProblems(listed);
     return {
       listed,
       active: activeIndexes(listed),
@@ -74,6 +70,27 @@ export async function findIndexes(
     watermarkSeconds: 0,
     problems,
   };
+}
+
+function epochProblems(listed: readonly IndexInfo[]): readonly IndexProblem[] {
+  const lost = lostEpochs(listed);
+  const incomplete = incompleteSets(listed).map(({ blob, present, size }): IndexProblem => {
+    const name = parseBlobName(blob.id);
+    const reason = `it belongs to a set of ${size} blobs, of which there are ${present}`;
+    const epoch = name.kind === 'epoch-compaction' ? { epoch: name.epoch } : {};
+    return { kind: 'incomplete-set', blobId: blob.id, reason, active: false, ...epoch };
+  });
+  return [
+    ...incomplete,
+    ...lost.map(({ epoch, remains: [first] }): IndexProblem => {
+      const reason =
+        first === undefined
+          ? 'no index blob of it is there'
+          : 'its compaction lacks blobs, and the indexes that it was made of are gone';
+      const active = first !== undefined;
+      return { kind: 'epoch-lost', blobId: first?.id ?? '', reason, active, epoch };
+    }),
+  ];
 }
 
 function indexInfo(object: ObjectInfo, prefix: string): IndexInfo {

@@ -10,6 +10,8 @@ export type IndexProblemKind =
   | 'vanished'
   /** Some members of an epoch compaction or range checkpoint are missing; readers ignore the rest. */
   | 'incomplete-set'
+  /** A settled epoch has no index that readers could take; `blobId` is what is left of it, or empty. */
+  | 'epoch-lost'
   /** What readers take for an epoch lacks entries that other indexes of the epoch hold (kopia #5371). */
   | 'divergence';
 

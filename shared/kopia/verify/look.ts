@@ -39,14 +39,16 @@ export async function look(
   return found ?? lookOnce(context, slice, isFirst);
 }
 
-/** A function of its own, so that nothing holds the first table while the second is read. */
+/** The first table's memory is given back before the second is read. */
 async function wholeLook(
   context: LookContext,
   slice: Slice | undefined,
   isFirst: boolean,
 ): Promise<Look | undefined> {
   const found = await lookOnce(context, slice, isFirst);
-  return found.damage.count === 0 ? found : undefined;
+  if (found.damage.count === 0) return found;
+  found.indexes.contents.release();
+  return undefined;
 }
 
 async function lookOnce(

@@ -91,9 +91,26 @@ async function onePass(
   slice: Slice | undefined,
   isFirst: boolean,
 ): Promise<void> {
-  const { options, format } = repository;
+  const { options } = repository;
   const progress = options.progress ?? silentProgress;
   const seen = await look({ ...repository, ...signalOf(options), progress }, slice, isFirst);
+  try {
+    await checkPass(repository, found, seen, slice, isFirst);
+  } finally {
+    // The next pass needs the memory before the collector would come for it.
+    seen.indexes.contents.release();
+  }
+}
+
+async function checkPass(
+  repository: OpenedRepository,
+  found: Found,
+  seen: Look,
+  slice: Slice | undefined,
+  isFirst: boolean,
+): Promise<void> {
+  const { options, format } = repository;
+  const progress = options.progress ?? silentProgress;
   const { indexes, damage, contents } = seen;
   const table = indexes.contents;
   if (isFirst) found.findings.push(...indexFindings(repository.url, indexes, options.now));

@@ -34,12 +34,19 @@ function indexFinding(url: string, problem: IndexProblem): Finding {
   const subject = `${url}${blobId}`;
   const message = `Index blob "${blobId}": ${reason}`;
   const evidence = {
-    indexBlob: blobId,
+    ...(blobId !== '' && { indexBlob: blobId }),
     ...(epoch !== undefined && { epoch }),
     ...(contents && { contents: contents.count, contentIds: contents.examples }),
   };
   if (kind === 'divergence')
     return finding('KOPIA_EPOCH_DIVERGENCE', subject, message, { evidence });
+  if (kind === 'epoch-lost') {
+    return finding('KOPIA_EPOCH_LOST', `${url} epoch ${epoch}`, `Epoch ${epoch}: ${reason}`, {
+      // Without any remains it is a conclusion from numbers alone.
+      ...(blobId === '' && { severity: 'error' }),
+      evidence,
+    });
+  }
   if (kind === 'incomplete-set') {
     return finding('KOPIA_INDEX_SET_INCOMPLETE', subject, message, { evidence });
   }

@@ -112,7 +112,7 @@ export const HOSTILE_INDEXES: readonly Damage[] = [
         world.index(half, { name: 'xs', epoch: 0, session: FIRST_SET, setSize: 2 });
       });
       const note = 'the manifests of the epoch are gone with its entries, and so all signs of it';
-      return { structure: ['KOPIA_INDEX_SET_INCOMPLETE'], vanished: [good, snapshot], note };
+      return { structure: ['KOPIA_EPOCH_LOST'], vanished: [good, snapshot], note };
     },
   ),
   spoiled(
