@@ -92,6 +92,12 @@ export const KOPIA_FINDINGS = {
     why: 'Kopia reads all manifests when it opens a repository: with one of their contents gone nothing can be listed or restored',
     fix: 'Restore the pack named in the evidence from an older version of the object or from a replica',
   },
+  KOPIA_NAME_TWICE: {
+    severity: 'warning',
+    meaning: 'A directory of a snapshot holds several entries of the same name',
+    why: 'Kopia replaces bytes of names that are no UTF-8 by one and the same character; of entries whose names become equal it restores the last one only, and reports nothing',
+    fix: 'Rename the files at the source to UTF-8; until then restore them with "drydock kopia restore", which says what it could not name',
+  },
   KOPIA_PACK_MISSING: {
     severity: 'error',
     meaning: 'A pack blob that live index entries name is not in the store',

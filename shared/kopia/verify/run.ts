@@ -16,7 +16,7 @@ import type { KopiaVerification, VerifyOptions } from '../verification.ts';
 import { conclude } from './conclusion.ts';
 import { checkContents } from './content-run.ts';
 import { type Costs, costs as noCosts } from './costs.ts';
-import { collectDamage, type DamagedPack } from './damaged-packs.ts';
+import { collectDamage, counted, type DamagedPack } from './damaged-packs.ts';
 import { type Look, look } from './look.ts';
 import { lossFinder } from './losses.ts';
 import type { ObjectWorld } from './objects.ts';
@@ -28,7 +28,7 @@ import {
   snapshotProblemFinding,
 } from './settings.ts';
 import { type Proofs, proofsOf, selectPacks } from './share.ts';
-import { checkTrees } from './trees.ts';
+import { checkTrees, type TreeFacts } from './trees.ts';
 
 export interface OpenedRepository {
   readonly reader: ObjectReader;
@@ -133,7 +133,7 @@ async function checkPass(
   );
   if (isFirst) {
     Object.assign(found.measures, { directories: trees.directories, entries: trees.entries });
-    found.findings.push(...sizeFindings(repository.url, trees.sizesDiffer));
+    found.findings.push(...entryFindings(repository.url, trees));
   }
   const range = table.rangeOf('');
   const isOfPass = (position: number) =>
@@ -293,14 +293,27 @@ function addTo(measures: Record<string, number>, more: Readonly<Record<string, n
   for (const [name, value] of Object.entries(more)) measures[name] = (measures[name] ?? 0) + value;
 }
 
-function sizeFindings(
+function entryFindings(
   url: string,
-  differ: { readonly count: number; readonly examples: readonly string[] },
+  { sizesDiffer, namesTwice }: Pick<TreeFacts, 'sizesDiffer' | 'namesTwice'>,
 ): readonly Finding[] {
-  if (differ.count === 0) return [];
-  const message = `${differ.count} files have another size than their directory says`;
+  const sizes = `${counted(sizesDiffer.count, 'file')} of another size than the directory says`;
+  const names = `${counted(namesTwice.count, 'name')} that another entry of the directory has too`;
   return [
-    finding('KOPIA_FILE_SIZE_DIFFERS', url, message, { evidence: { files: differ.examples } }),
+    ...(sizesDiffer.count === 0
+      ? []
+      : [
+          finding('KOPIA_FILE_SIZE_DIFFERS', url, `Directories list ${sizes}`, {
+            evidence: { files: sizesDiffer.examples },
+          }),
+        ]),
+    ...(namesTwice.count === 0
+      ? []
+      : [
+          finding('KOPIA_NAME_TWICE', url, `Directories list ${names}`, {
+            evidence: { names: namesTwice.examples },
+          }),
+        ]),
   ];
 }
 

@@ -12,11 +12,15 @@ export interface TreeFacts {
   damaged: boolean;
   /** Entries whose directory gives another size than their content has. */
   readonly sizesDiffer: { count: number; readonly examples: string[] };
+  /** Entries that share their name with another one of their directory. */
+  readonly namesTwice: { count: number; readonly examples: string[] };
 }
 
 /** Directories read side by side: enough to hide the store's latency behind the parsing. */
 const CONCURRENCY = 8;
 const EXAMPLES_MAX = 5;
+/** Names of one directory that are compared: some 100 MB of text. */
+const NAMES_MAX = 1_000_000;
 /** Deeper lists of parts are looked at every time that they occur; nothing real has them. */
 const INDIRECTIONS_MAX = 3;
 
@@ -34,6 +38,7 @@ export async function checkTrees(
     entries: 0,
     damaged: false,
     sizesDiffer: { count: 0, examples: [] },
+    namesTwice: { count: 0, examples: [] },
   };
   const seen = new Uint8Array(world.table.size);
   const waiting: number[] = [];
@@ -75,12 +80,8 @@ export async function checkTrees(
 
   function compareSizes(entry: TreeEntry, contentSizeBytes: number): void {
     if (entry.sizeBytes === contentSizeBytes) return;
-    facts.sizesDiffer.count += 1;
-    if (facts.sizesDiffer.examples.length < EXAMPLES_MAX) {
-      facts.sizesDiffer.examples.push(
-        `${entry.name}: ${entry.sizeBytes} listed, ${contentSizeBytes} stored`,
-      );
-    }
+    const sizes = `${entry.sizeBytes} listed, ${contentSizeBytes} stored`;
+    note(facts.sizesDiffer, `${entry.name}: ${sizes}`);
   }
 
   async function visit(code: number): Promise<void> {
@@ -90,16 +91,33 @@ export async function checkTrees(
     const objectId = formatObjectId({ indirections, compressed: false, contentId });
     facts.directories += 1;
     try {
-      for await (const entry of readDirectory(world.contents, objectId, world)) await look(entry);
+      const entries = readDirectory(world.contents, objectId, world);
+      let next = await entries.next();
+      for (; !next.done; next = await entries.next()) await look(next.value);
+      if (!next.value.inOrder) await findNamesTwice(objectId);
     } catch (error) {
       causeOfFailure(world, objectId, error);
       facts.damaged = true;
     }
   }
 
+  /** Directories that are in order, which are all but a few, cannot hold a name twice. */
+  async function findNamesTwice(objectId: string): Promise<void> {
+    const names = new Set<string>();
+    for await (const { name } of readDirectory(world.contents, objectId, world)) {
+      if (names.size < NAMES_MAX && !names.has(name)) names.add(name);
+      else if (names.has(name)) note(facts.namesTwice, name);
+    }
+  }
+
   for (const root of roots) await look(root);
   await drain(waiting, visit, () => progress(facts.directories, waiting.length));
   return facts;
+}
+
+function note(odd: { count: number; readonly examples: string[] }, example: string): void {
+  odd.count += 1;
+  if (odd.examples.length < EXAMPLES_MAX) odd.examples.push(example);
 }
 
 /** Works off a stack that the work itself fills, from its end, so that it stays short. */
