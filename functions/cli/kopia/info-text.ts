@@ -24,9 +24,6 @@ export function infoText(info: RepositoryInfo, colors: Colors): string {
   for (const warning of texts(format['warnings'])) {
     shown.push(`  ${colors.yellow('warning'.padEnd(LABEL_WIDTH))}${printable(warning)}`);
   }
-  for (const problem of texts(index['problems'])) {
-    shown.push(`  ${colors.red('damaged'.padEnd(LABEL_WIDTH))}${printable(problem)}`);
-  }
   for (const { source, snapshots, newestAt, newestId } of info.sources) {
     const newest = newestAt === undefined ? 'none complete' : `newest ${newestAt} ${newestId}`;
     shown.push(`    ${printable(source)}: ${snapshots}, ${newest}`);

@@ -17,7 +17,7 @@ import { findingText } from '../render.ts';
 import { json } from '../terminal.ts';
 import { eachRepository } from './every.ts';
 import { infoText } from './info-text.ts';
-import { type KopiaOptions, type Session, withSession } from './session.ts';
+import { type KopiaOptions, type Session, whatIsLost, withSession } from './session.ts';
 import { sourceOf } from './snapshot-choice.ts';
 
 /** What can be said of a repository without reading data. Times are RFC 3339. */
@@ -39,6 +39,8 @@ export interface RepositoryInfo {
     readonly newestId?: string;
     readonly newestAt?: string;
   }[];
+  /** Damage that may hide snapshots or files, each as a sentence. */
+  readonly problems: readonly string[];
   readonly findings: readonly Finding[];
 }
 
@@ -66,9 +68,10 @@ export function showInfo(
       ]);
       stdout.write(blocks.join('\n'));
     }
-    const found = results
-      .flatMap(({ findings }) => findings)
-      .some(({ severity }) => isAtLeast(severity, options.failOn));
+    const found = results.some(
+      ({ findings, problems }) =>
+        problems.length > 0 || findings.some(({ severity }) => isAtLeast(severity, options.failOn)),
+    );
     return highest([
       found ? EXIT.findings : EXIT.ok,
       ...errors.map(({ error }) => exitCodeOfError(error)),
@@ -84,7 +87,7 @@ async function infoOf(
   const { format, indexes, manifests } = repository;
   const { snapshots } = repository.snapshots;
   const schedule = await scheduleOf(session, repository);
-  const { blobs, currentEpoch, watermarkSeconds, problems } = indexes;
+  const { blobs, currentEpoch, watermarkSeconds } = indexes;
   return {
     repository: url,
     uniqueId: Buffer.from(format.uniqueId, 'base64').toString('hex'),
@@ -111,7 +114,6 @@ async function infoOf(
       blobs: blobs.listed,
       activeBlobs: blobs.active,
       activeBytes: blobs.sizeBytes,
-      problems: problems.map(({ blobId, reason }) => `index blob "${blobId}" ${reason}`),
     },
     contents: contentAmounts(repository),
     packs: indexes.contents.packs.count,
@@ -120,6 +122,7 @@ async function infoOf(
     incompleteSnapshots: snapshots.filter(({ incompleteReason }) => incompleteReason !== undefined)
       .length,
     sources: sourcesOf(snapshots),
+    problems: whatIsLost(repository),
     findings: formatFindings(format.url, format).filter(
       ({ code }) => code === 'KOPIA_DEFAULT_PASSWORD',
     ),

@@ -178,7 +178,7 @@ export async function openAt(session: Session, prefix: string): Promise<Reposito
         }),
     }),
   );
-  const { format, indexes, manifests } = repository;
+  const { format } = repository;
   if (format.defaultPassword) {
     const which = prefixes.length === 1 ? '' : ', and maybe others,';
     const url = repositoryUrl(session, prefix);
@@ -188,12 +188,7 @@ export async function openAt(session: Session, prefix: string): Promise<Reposito
     );
   }
   for (const warning of format.warnings) log.log('warning', warning);
-  const lost = [
-    ...indexes.problems
-      .filter(({ active }) => active)
-      .map(({ blobId, reason }) => `index blob "${blobId}" ${reason}`),
-    ...manifests.problems.map(({ contentId, reason }) => `manifests "${contentId}" ${reason}`),
-  ];
+  const lost = whatIsLost(repository);
   for (const each of lost.slice(0, WARNINGS_MAX)) log.log('warning', `damaged: ${each}`);
   if (lost.length > 0) {
     const more = lost.length > WARNINGS_MAX ? ` (${lost.length} of these)` : '';
@@ -204,6 +199,19 @@ export async function openAt(session: Session, prefix: string): Promise<Reposito
 }
 
 const WARNINGS_MAX = 5;
+
+/** Damage that may hide snapshots or files, each as a sentence. */
+export function whatIsLost({ indexes, manifests, snapshots }: Repository): readonly string[] {
+  return [
+    ...indexes.problems
+      .filter(({ active }) => active)
+      .map(({ blobId, reason }) => `index blob "${blobId}" ${reason}`),
+    ...manifests.problems.map(
+      ({ contentId, reason }) => `content "${contentId}" of manifests: ${reason}`,
+    ),
+    ...snapshots.problems.map(({ id, reason }) => `snapshot "${id}" ${reason}`),
+  ];
+}
 
 /** @throws KOPIA_WRONG_PASSWORD, with the place that the password came from */
 export async function tryPasswords<T>(

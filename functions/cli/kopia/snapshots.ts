@@ -5,7 +5,7 @@ import { EXIT, type ExitCode, errorRecord, exitCodeOfError, highest } from '../o
 import { type Colors, count, json, printable, size } from '../terminal.ts';
 import { isoNs, octal } from './entry-facts.ts';
 import { type EachOutcome, eachRepository } from './every.ts';
-import { type KopiaOptions, withSession } from './session.ts';
+import { type KopiaOptions, whatIsLost, withSession } from './session.ts';
 import { isoSeconds, matchesSource, sourceOf } from './snapshot-choice.ts';
 
 export interface SnapshotsOptions extends KopiaOptions {
@@ -19,7 +19,7 @@ interface Listed {
   readonly snapshots: readonly Snapshot[];
   /** Left out because they are incomplete and `--all` was not given. */
   readonly incomplete: number;
-  /** Manifests that cannot be understood, as sentences. */
+  /** Damage that may hide snapshots, each as a sentence. */
   readonly problems: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export function listSnapshots(
     const outcome = await eachRepository(
       session,
       async (repository, url): Promise<Listed> => {
-        const { snapshots, problems } = repository.snapshots;
+        const { snapshots } = repository.snapshots;
         const chosen = snapshots.filter(
           (each) => matchesSource(each, options.source) && tags.every((tag) => hasTag(each, tag)),
         );
@@ -43,12 +43,7 @@ export function listSnapshots(
           repository: url,
           snapshots: options.all === true ? chosen : complete,
           incomplete: options.all === true ? 0 : chosen.length - complete.length,
-          problems: [
-            ...problems.map(({ id, reason }) => `snapshot "${id}" ${reason}`),
-            ...repository.manifests.problems.map(
-              ({ contentId, reason }) => `content "${contentId}" of manifests ${reason}`,
-            ),
-          ],
+          problems: whatIsLost(repository),
         };
       },
       options.output,
@@ -130,7 +125,7 @@ function listedJson({ results, errors }: EachOutcome<Listed>): Record<string, un
 
 function listedText({ results, errors }: EachOutcome<Listed>, colors: Colors): string {
   const blocks: string[] = [];
-  for (const { repository, snapshots, incomplete, problems } of results) {
+  for (const { repository, snapshots, incomplete } of results) {
     // With one repository its name is what was typed.
     if (results.length + errors.length > 1) blocks.push(colors.bold(printable(repository)));
     for (const [source, group] of grouped(snapshots)) {
@@ -141,7 +136,6 @@ function listedText({ results, errors }: EachOutcome<Listed>, colors: Colors): s
     if (incomplete > 0) {
       blocks.push(colors.dim(`${count(incomplete, 'incomplete snapshot')} not shown: add --all`));
     }
-    for (const problem of problems) blocks.push(`${colors.red('damaged')}: ${printable(problem)}`);
   }
   return blocks.length === 0 ? '' : `${blocks.join('\n\n')}\n`;
 }
