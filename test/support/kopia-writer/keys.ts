@@ -136,8 +136,20 @@ function unsealWith(
   return Buffer.concat([decipher.update(body), decipher.final()]);
 }
 
-/** The 32 bytes that open `kopia.repository` (reference 2.1). */
+const formatKeys = new Map<string, Buffer>();
+
+/**
+ * The 32 bytes that open `kopia.repository` (reference 2.1). Derived once for each salt: it is slow
+ * on purpose, and tests open the same repository over and over.
+ */
 export function formatKeyOf(kdf: string, password: string, uniqueId: Uint8Array): Buffer {
+  const asked = JSON.stringify([kdf, password, Buffer.from(uniqueId).toString('hex')]);
+  const key = formatKeys.get(asked) ?? deriveFormatKey(kdf, password, uniqueId);
+  formatKeys.set(asked, key);
+  return key;
+}
+
+function deriveFormatKey(kdf: string, password: string, uniqueId: Uint8Array): Buffer {
   if (kdf === 'scrypt-65536-8-1') {
     const cost = { N: 65536, r: 8, p: 1, maxmem: 128 * 1024 * 1024 };
     return scryptSync(password, uniqueId, 32, cost);

@@ -41,7 +41,7 @@ export interface WorldOptions extends FormatChoices {
   readonly prefix?: string;
   readonly password?: string;
   readonly keyDerivation?: Kdf;
-  /** Of everything that is random; default one for all. */
+  /** Of everything that is random in packs and indexes; default one for all. */
   readonly seed?: string;
   /** Time of the first write; default 1 November 2026. */
   readonly startSeconds?: number;
@@ -103,16 +103,20 @@ const START_SECONDS = Date.UTC(2026, 10, 1, 2) / 1000;
 
 export async function kopiaWorld(options: WorldOptions = {}): Promise<KopiaWorld> {
   const random = randomFrom(options.seed ?? 'kopia-writer');
-  const config = formatConfig(options, random);
+  // The format hangs on what was chosen and not on the seed, so that many worlds have the same and
+  // its key, which is slow to derive on purpose, is derived once.
+  const { seed: _, ...choices } = options;
+  const fixed = randomFrom(JSON.stringify(choices));
+  const config = formatConfig(options, fixed);
   const { password = 'writer-passw0rd', keyDerivation = 'pbkdf2-sha256-600000' } = options;
-  const uniqueId = random(32);
-  const { bytes, formatKey } = sealFormat(config, password, uniqueId, keyDerivation, random);
+  const uniqueId = fixed(32);
+  const { bytes, formatKey } = sealFormat(config, password, uniqueId, keyDerivation, fixed);
   const seals = await createSeals(keysOf({ config }), random);
   const world = new KopiaWorld(options, { config, password, seals, random, formatBlob: bytes });
   world.put('kopia.repository', bytes);
   if (options.blobConfig !== 'none') {
     const plain = Buffer.from(JSON.stringify(options.blobConfig ?? {}));
-    world.put('kopia.blobcfg', sealFormatBlock(plain, formatKey, uniqueId, random));
+    world.put('kopia.blobcfg', sealFormatBlock(plain, formatKey, uniqueId, fixed));
   }
   return world;
 }
