@@ -12,6 +12,7 @@ export default defineConfig({
           name: 'npm',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
+          setupFiles: ['./test/support/derived-keys.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createContentCipher } from '../../../shared/kopia/crypto/content-cipher.ts';
 import { deriveKey, passwordDerivation } from '../../../shared/kopia/crypto/key-derivation.ts';
+import { UNKEPT } from '../../support/derived-keys.ts';
 
 describe('keys', () => {
   // Kopia's own tests (internal/crypto).
@@ -21,7 +22,7 @@ describe('keys', () => {
       turns += 1;
     }, 1);
     try {
-      await passwordDerivation('scrypt-65536-8-1')?.('password', Buffer.alloc(16));
+      await passwordDerivation('scrypt-65536-8-1')?.(UNKEPT, Buffer.alloc(16));
     } finally {
       clearInterval(timer);
     }
