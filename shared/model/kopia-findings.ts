@@ -7,14 +7,14 @@ export const KOPIA_FINDINGS = {
     meaning:
       'Contents of a pack blob do not decrypt, inflate or hash to what their id says; the evidence names the pack, the contents, and the snapshots and files that they cost',
     why: 'Files that need these contents cannot be restored, or would be restored with other bytes than were backed up',
-    fix: 'Restore the pack from an older version of the object or from a replica; then verify again. Otherwise take a new backup now: unchanged data is uploaded again only where its contents are gone from the index',
+    fix: 'Restore the pack from an older version of the object or from a replica, then verify again. A new backup alone does not help: Kopia does not upload contents that its index names already',
   },
   KOPIA_CONTENT_DELETED_IN_USE: {
     severity: 'warning',
     meaning:
       'Contents that a snapshot needs are marked as deleted in the index, though not dropped yet',
     why: 'A client that did not see the snapshot ran the garbage collection; the next maintenance may drop the entries, and their data after them',
-    fix: 'Run "kopia snapshot gc" or full maintenance from a client that sees all snapshots: it brings contents in use back; then verify again',
+    fix: 'Run "kopia maintenance run --full" as the owner of the maintenance: it brings contents in use back; then verify again',
   },
   KOPIA_CONTENT_NOT_INDEXED: {
     severity: 'error',
