@@ -181,6 +181,7 @@ function shown({ snapshots }: Repository): unknown {
           symlinks: root.summary.symlinks,
           dirs: root.summary.directories,
           maxTime: rfc3339(root.summary.newestNs),
+          incomplete: root.summary.incompleteReason,
           numFailed: root.summary.failed,
         },
       },

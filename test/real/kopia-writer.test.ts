@@ -142,3 +142,39 @@ test('epochs: a compaction in two blobs replaces the indexes of its epoch', asyn
   const trees = await expectReadable(world, 'epochs', ids);
   expect(Object.keys(trees).sort()).toEqual([...ids].sort());
 });
+
+test('what no fixture has: a block volume, a large content, 100,000 entries, odd endings', async () => {
+  const world = await kopiaWorld();
+  const large = Buffer.alloc(17 * 1024 * 1024, 'larger than sixteen MiB ');
+  const file = (name: string, obj: string, size: number) =>
+    ({ name, type: 'f', mode: '0644', size, obj }) as const;
+  const empty = world.file('');
+  const device = file('/dev/mapper/volume', world.file('the first block'), 15);
+  const [block, whole, checkpoint, canceled] = [
+    world.snapshot(world.directory('block', [device]), { path: '/srv/block' }),
+    world.snapshot(
+      world.directory('data', [
+        file('large', world.content(large, { compression: 'zstd' }), large.length),
+        world.directory(
+          'many',
+          Array.from({ length: 100_000 }, (_, n) => file(`entry-${n}`, empty, 0)),
+          { compression: 'zstd' },
+        ),
+      ]),
+      { path: '/srv/data' },
+    ),
+    world.snapshot(world.tree({ a: 'half' }), { path: '/srv/a', incomplete: 'checkpoint' }),
+    world.snapshot(world.tree({ b: 'half' }), { path: '/srv/b', incomplete: 'canceled' }),
+  ];
+  const kopia = await connect(world, 'odd');
+  try {
+    const listed = await kopia.snapshots();
+    expect(listed.map(({ id }) => id).sort()).toEqual([block, whole, checkpoint, canceled].sort());
+    await kopia.verify();
+    expect(await kopia.run('ls', block ?? '')).toBe('/dev/mapper/volume\n');
+    const names = (await kopia.run('ls', '-r', whole ?? '')).trim().split('\n');
+    expect(names).toHaveLength(100_002);
+  } finally {
+    await kopia.close();
+  }
+});
