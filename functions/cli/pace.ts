@@ -11,7 +11,11 @@ export interface Pace {
 interface Sample {
   readonly atMs: number;
   readonly done: number;
+  readonly work: number;
 }
+
+/** What one object costs beside its bytes: requests and files, as the bytes that take as long. */
+const OBJECT_BYTES = 64 * 1024;
 
 /** What is older says little about the rest: objects differ in size, stores in mood. */
 const WINDOW_MS = 30_000;
@@ -24,24 +28,28 @@ export function paceOf(): (update: ProgressUpdate, nowMs: number) => Pace | unde
   let stage: string | undefined;
   let samples: Sample[] = [];
   return (update, nowMs) => {
-    const unit = update.bytesAll > 0 ? 'bytes' : 'objects';
-    const [done, all] =
-      unit === 'bytes'
-        ? [update.bytesDone, update.bytesAll]
-        : [update.objectsDone, update.objectsAll];
+    const { bytesAll, objectsAll } = update;
+    const unit = bytesAll > 0 ? 'bytes' : 'objects';
+    const done = unit === 'bytes' ? update.bytesDone : update.objectsDone;
+    const sample = {
+      atMs: nowMs,
+      done,
+      work: update.bytesDone + update.objectsDone * OBJECT_BYTES,
+    };
     const last = samples.at(-1);
-    if (update.stage !== stage || last === undefined || done < last.done) {
+    if (update.stage !== stage || last === undefined || sample.work < last.work) {
       stage = update.stage;
-      samples = [{ atMs: nowMs, done }];
+      samples = [sample];
       return undefined;
     }
     while (samples.length > 2 && nowMs - (samples[1]?.atMs ?? nowMs) >= WINDOW_MS) samples.shift();
     const first = samples[0] ?? last;
-    if (nowMs - last.atMs >= SAMPLES_EVERY_MS) samples.push({ atMs: nowMs, done });
+    if (nowMs - last.atMs >= SAMPLES_EVERY_MS) samples.push(sample);
     const elapsedMs = nowMs - first.atMs;
-    if (elapsedMs < FIRST_MS || done <= first.done) return undefined;
+    if (elapsedMs < FIRST_MS || sample.work <= first.work) return undefined;
     const perSecond = ((done - first.done) * 1000) / elapsedMs;
-    if (all === 0) return { unit, perSecond };
-    return { unit, perSecond, leftMs: (Math.max(0, all - done) * 1000) / perSecond };
+    if (bytesAll === 0 && objectsAll === 0) return { unit, perSecond };
+    const left = Math.max(0, bytesAll + objectsAll * OBJECT_BYTES - sample.work);
+    return { unit, perSecond, leftMs: (left * elapsedMs) / (sample.work - first.work) };
   };
 }

@@ -1,10 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { isoNs, modeText } from '../../functions/cli/kopia/entry-facts.ts';
-import { deviceFileName, shownName } from '../../functions/cli/kopia/names.ts';
 import {
   parseSnapshotArgument,
   snapshotUnknown,
@@ -16,7 +14,7 @@ import { openRepository, type Repository } from '../../shared/kopia/repository.t
 import { fixtureInMemory } from '../support/fixture-stores.ts';
 import { DAMAGES } from '../support/kopia-damage/damages.ts';
 import { writeTwin } from '../support/kopia-damage/make.ts';
-import { drydock, LAUNCHER, parsed } from './drydock.ts';
+import { LAUNCHER, parsed } from './drydock.ts';
 import { type FixtureFolder, fixtureFolder, kopia, temporaryFolder } from './kopia-run.ts';
 
 interface Answered {
@@ -121,21 +119,29 @@ describe('drydock kopia snapshots', () => {
     );
   });
 
-  test('shows them by source, and filters by source and tag', async () => {
-    const all = await kopia(['snapshots', `${velero.root}/prod`]);
-    expect(all.stdout).toMatch(
-      /\ndefault@default:snapshot-pod-volume\/kopia\/shop\/db-0\/data-db-0\n {2}2026-11-21T10:54:26Z c49966e9\w+ k\w+ 22\.0 MiB files:125 dirs:11 .*pin:velero-pin\n/,
+  test('shows them by source', async () => {
+    const { stdout } = await kopia(['snapshots', velero.url(2)]);
+    expect(stdout).toMatch(
+      /^default@default:snapshot-pod-volume\/kopia\/shop\/db-0\/data-db-0\n {2}2026-11-21T10:54:26Z c49966e9\w+ k\w+ 22\.0 MiB files:125 dirs:11 .*pin:velero-pin\n/,
     );
-    const source = 'snapshot-data-upload-download/kopia/media/library';
-    const filters = [
-      ['--source', source],
-      ['--tag', 'velero.io/async-operation-id', '--tag', 'snapshot-uploader=kopia'],
-    ];
-    for (const filter of filters) {
-      const { stdout } = await kopia(['snapshots', `${velero.root}/prod`, ...filter]);
-      expect(stdout.match(/^ {2}\d/gm)).toHaveLength(1);
-      expect(stdout).toContain('f861568d4f7e5a546adac530fe45aa69');
-    }
+  });
+
+  test.each([
+    [['--source', '/srv/drydock-fixtures/plain/source/logs'], '8a266963'],
+    [['--tag', 'generation=2'], '8b9036fd'],
+    [
+      [
+        '--source',
+        'ada@laptop:/srv/drydock-fixtures/plain/source/documents',
+        '--tag',
+        'tag:generation=1',
+      ],
+      'c5ae5f2f',
+    ],
+  ])('filters by %j', async (filter, id) => {
+    const { stdout } = await kopia(['snapshots', plain.url(), ...filter], { env: plain.env });
+    expect(stdout.match(/^ {2}\d/gm)).toHaveLength(1);
+    expect(stdout).toContain(` ${id}`);
   });
 
   test('leaves incomplete ones out unless asked for them', async () => {
@@ -333,7 +339,6 @@ describe('drydock kopia cat', () => {
   });
 
   test.each([
-    ['latest:/names', 'it is a folder', 'drydock kopia ls'],
     ['latest', 'it is a folder', '<snapshot>:/path'],
     ['latest:/links/absolute', 'it is a link', 'Links are not followed'],
   ])('refuses %s: %s', async (argument, why, hint) => {
@@ -351,111 +356,5 @@ describe('drydock kopia cat', () => {
       { encoding: 'utf8', env: { ...process.env, ...zoo.env } },
     );
     expect({ stdout: stdout.slice(-3), stderr }).toEqual({ stdout: '|0\n', stderr: '' });
-  });
-});
-
-describe('the password', () => {
-  const CANARY = 'hunter2-canary';
-
-  test('comes from the option, else the location, else the environment', async () => {
-    const good = 'fixture-passw0rd';
-    const file = join(zoo.folder, '../password');
-    await writeFile(file, `${good}\n`);
-    const config = join(zoo.folder, '../drydock.yaml');
-    const url = `"${zoo.root}"`;
-    await writeFile(
-      config,
-      `version: 1\nlocations:\n  zoo: { url: ${url}, layout: kopia, repositoryPassword: "env:GOOD" }\n`,
-    );
-    const bad = { DRYDOCK_KOPIA_PASSWORD: CANARY };
-    for (const [args, env] of [
-      [['info', zoo.url(), '--password', 'env:GOOD'], { ...bad, GOOD: good }],
-      [['info', zoo.url(), '--password', `file:${file}`], bad],
-      [['info', zoo.url(), '--password', 'env:GOOD'], { GOOD: ` ${good}\n` }],
-      [['info', 'zoo/repo', '--config', config], { ...bad, GOOD: good }],
-      [['info', zoo.url()], { DRYDOCK_KOPIA_PASSWORD: good }],
-    ] as const) {
-      expect(await kopia(args, { env })).toMatchObject({ code: 0, stderr: '' });
-    }
-  });
-
-  test.each([
-    [{}, [], "no password was named, and Velero's default one does not open it"],
-    [{ P: CANARY }, ['--password', 'env:P'], 'the password from env:P (--password)'],
-    [{ DRYDOCK_KOPIA_PASSWORD: CANARY }, [], 'the password from env:DRYDOCK_KOPIA_PASSWORD'],
-  ])('that is wrong is told by its place, never by its value', async (env, args, message) => {
-    for (const output of ['text', 'json']) {
-      const all = ['info', zoo.url(), ...args, '--output', output];
-      const { code, stdout, stderr } = await kopia(all, { env });
-      expect(code).toBe(3);
-      expect(stdout + stderr).toContain('KOPIA_WRONG_PASSWORD');
-      expect(stdout + stderr).toContain(
-        output === 'json' ? message.replaceAll('"', '\\"') : message,
-      );
-      expect(stdout + stderr).not.toContain(CANARY);
-    }
-  });
-
-  test('is never taken from the command line itself', async () => {
-    const { code, stderr } = await kopia(['info', zoo.url(), '--password', CANARY]);
-    expect(code).toBe(2);
-    expect(stderr).toContain('error PASSWORD_INVALID');
-    expect(stderr).not.toContain(CANARY);
-  });
-});
-
-describe('locations', () => {
-  test.each([
-    [['info', 'nowhere'], 'LOCATION_UNKNOWN', 2],
-    [['info', 'nowhere/kopia/shop'], 'LOCATION_UNKNOWN', 2],
-    [['info', '/srv/backups'], 'LOCATION_INVALID', 2],
-    [['info', 'file:///nowhere/at/all'], 'bucket_not_found', 3],
-  ])('%j ends by %s', async (args, errorCode, code) => {
-    const ended = await kopia(args);
-    expect(ended.code).toBe(code);
-    expect(ended.stderr).toContain(`error ${errorCode}: `);
-  });
-
-  test('without a repository are told so', async () => {
-    const { code, stderr } = await kopia(['info', zoo.root]);
-    expect(code).toBe(3);
-    expect(stderr).toContain('error NOT_A_REPOSITORY: ');
-    expect(stderr).toContain('or the Velero root that holds kopia/');
-  });
-
-  test('the real command says the same', async () => {
-    const { code, stdout, stderr } = await drydock(['kopia', 'snapshots', zoo.url()], {
-      env: { ...zoo.env },
-    });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain(ZOO);
-  });
-});
-
-describe('words', () => {
-  test.each([
-    ['plain ü 🛟', 'plain ü 🛟'],
-    ['a\\b', 'a\\\\b'],
-    ['a\nb\tc', 'a\\nb\\tc'],
-    ['\u001b[2J', '\\x1b[2J'],
-    ['\u202eevil', '\\u202eevil'],
-    ['/dev/xvdb', '\\x2fdev\\x2fxvdb'],
-    ['\ud800', '\\ud800'],
-  ])('a name is shown so that a terminal can take it: %j', (name, shown) => {
-    expect(shownName(name)).toBe(shown);
-  });
-
-  test('a device becomes a file name, and two never the same one', () => {
-    expect(deviceFileName('/dev/xvdb')).toBe('%2Fdev%2Fxvdb');
-    expect(deviceFileName('%2Fdev/xvdb')).toBe('%252Fdev%2Fxvdb');
-  });
-
-  test('modes and times', () => {
-    expect(modeText({ type: 'file', mode: 0o4755 })).toBe('-rwsr-xr-x');
-    expect(modeText({ type: 'directory', mode: 0o1770 })).toBe('drwxrwx--T');
-    expect(modeText({ type: 'symlink', mode: 0o2644 })).toBe('lrw-r-Sr--');
-    expect(isoNs(1_793_498_400_000_000_000n)).toBe('2026-11-01T02:00:00Z');
-    expect(isoNs(1_793_498_400_120_000_001n)).toBe('2026-11-01T02:00:00.120000001Z');
-    expect(isoNs(-1n)).toBe('1969-12-31T23:59:59.999999999Z');
   });
 });

@@ -37,6 +37,20 @@ describe('paceOf()', () => {
     expect(pace(objects(20, 0), 10_000)).toEqual({ unit: 'objects', perSecond: 2 });
   });
 
+  test('reckons with what an object costs beside its bytes', () => {
+    const pace = paceOf();
+    const at = (objectsDone: number, bytesDone: number) => ({
+      stage: 'restore',
+      objectsDone,
+      objectsAll: 1001,
+      bytesDone,
+      bytesAll: 64 * MIB,
+    });
+    pace(at(0, 0), 0);
+    // A thousand empty files in ten seconds, and one of 64 MiB to come: not hours.
+    expect(pace(at(1000, 0), 10_000)?.leftMs).toBeLessThan(15_000);
+  });
+
   test('says nothing within the first second, and nothing when nothing moves', () => {
     const pace = paceOf();
     expect(pace(bytes(0, 100), 0)).toBeUndefined();

@@ -179,8 +179,8 @@ describe('progress', () => {
       progress.update({ ...update, objectsDone: done, bytesDone: done * 100 });
     }
     expect(lines).toEqual([
-      'kopia/shop: packs: 5 of 40 objects, 500 B of 4.0 KiB, 100 B/s, 36 s left\n',
-      'kopia/shop: packs: 10 of 40 objects, 1000 B of 4.0 KiB, 100 B/s, 31 s left\n',
+      'kopia/shop: packs: 5 of 40 objects, 500 B of 4.0 KiB, 100 B/s, 35 s left\n',
+      'kopia/shop: packs: 10 of 40 objects, 1000 B of 4.0 KiB, 100 B/s, 30 s left\n',
     ]);
   });
 
