@@ -56,8 +56,9 @@ export function listTree(
   });
 }
 
-async function* only(located: Located): AsyncGenerator<TreeStep> {
-  yield { kind: 'entry', ...located };
+/** A snapshot may be one file: then its own name is all that there is. */
+async function* only({ names, entry }: Located): AsyncGenerator<TreeStep> {
+  yield { kind: 'entry', names: names.length === 0 ? [entry.name] : names, entry };
 }
 
 async function printLines(
