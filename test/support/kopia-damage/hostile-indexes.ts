@@ -13,10 +13,11 @@ function spoiled(
   title: string,
   spoil: (plain: Buffer) => Uint8Array,
   version: 1 | 2 = 2,
+  note?: string,
 ): Damage {
   return hostile(name, title, (world) => {
     world.flush({ spoil, version });
-    return INDEX_REFUSED;
+    return { ...INDEX_REFUSED, ...(note !== undefined && { note }) };
   });
 }
 
@@ -131,6 +132,7 @@ export const HOSTILE_INDEXES: readonly Damage[] = [
       return plain;
     },
     1,
+    'Kopia 0.23.1 opens it, lists no snapshot and verifies that without an error',
   ),
   spoiled('index-packs-absurd', 'An index claims four thousand million packs', (plain) => {
     plain.writeUInt32BE(0xffffffff, 8);
