@@ -23,7 +23,7 @@ const EXAMPLES = `
 Examples:
   drydock kopia snapshots 's3://acme-backups/velero?region=eu-central-1'
   drydock kopia verify production --level content --share 7
-  drydock kopia restore production --repository shop latest --source db-0 /tmp/db
+  drydock kopia restore production --repository shop 6e42570c /tmp/db-0
 ${WHERE}`;
 
 const SNAPSHOT = `

@@ -53,7 +53,8 @@ export function catFile(
       }
     } catch (error) {
       if (error instanceof ReaderGone) return EXIT.ok;
-      throw damageError(error, `file ${what} beyond its first ${bytesDone} bytes`);
+      const where = bytesDone === 0 ? '' : ` beyond its first ${bytesDone} bytes`;
+      throw damageError(error, `file ${what}${where}`);
     }
     if (options.output === 'json') {
       const { sizeBytes: _listed, ...facts } = entryFacts(chosen);
