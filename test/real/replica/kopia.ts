@@ -159,6 +159,11 @@ export class Kopia {
     this.#password = password;
   }
 
+  /** Empties the cache: Kopia otherwise verifies what it has kept. */
+  async forget(): Promise<void> {
+    await rm(join(this.#home, 'cache'), { recursive: true, force: true });
+  }
+
   /** Removes the configuration and the cache of this client. */
   async close(): Promise<void> {
     await rm(this.#home, { recursive: true, force: true });

@@ -89,14 +89,27 @@ export class Places {
     return kind === 'S3' ? this.#kopiaOnS3(prefix) : this.#kopiaOnBlob(prefix);
   }
 
-  #kopiaOnS3(prefix: string): KopiaPlace {
-    const where = ['--bucket', NAME, '--prefix', prefix, '--region', 'us-east-1'];
-    const env = {
+  /** A place on S3 as the command line is told of it. */
+  drydockOnS3(prefix: string): {
+    readonly url: string;
+    readonly env: Readonly<Record<string, string>>;
+  } {
+    const endpoint = encodeURIComponent(`http://${this.bucket.endpoint}`);
+    const url = `s3://${NAME}/${prefix}?region=us-east-1&endpoint=${endpoint}`;
+    return { url, env: this.#keysOfS3() };
+  }
+
+  #keysOfS3(): Record<string, string> {
+    return {
       AWS_ACCESS_KEY_ID: BUCKET_KEYS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: BUCKET_KEYS.secretAccessKey,
     };
+  }
+
+  #kopiaOnS3(prefix: string): KopiaPlace {
+    const where = ['--bucket', NAME, '--prefix', prefix, '--region', 'us-east-1'];
     const server = ['--endpoint', this.bucket.endpoint, '--disable-tls'];
-    return { provider: ['s3', ...where, ...server], env };
+    return { provider: ['s3', ...where, ...server], env: this.#keysOfS3() };
   }
 
   /** TLS can be switched off in a configuration file alone: no flag says so. */
@@ -113,6 +126,14 @@ export class Places {
       provider: ['from-config'],
       config: { storage: { type: 'azureBlob', config } },
       env: { HTTP_PROXY: new URL(this.azurite.endpoint).origin },
+    };
+  }
+
+  /** The bucket on S3, to put things into that both of us look at. */
+  ground(): { store(prefix: string): Promise<ObjectStore>; kopia(prefix: string): KopiaPlace } {
+    return {
+      store: (prefix) => this.store('S3', prefix),
+      kopia: (prefix) => this.kopia('S3', prefix),
     };
   }
 
