@@ -1,34 +1,34 @@
 /**
- * Measures the first copy of a Kopia repository against rclone and `kopia repository sync-to`,
- * between the same two servers on this machine.
+ * Measures us beside the released tools, with the same servers on this machine: the first copy of a
+ * Kopia repository against rclone and `kopia repository sync-to`, and its verification against Kopia's
+ * own.
  *
- *     npm run bench                              writes docs/benchmarks.md
+ *     npm run bench                              everything, writes docs/benchmarks.md; over an hour
  *     npm run bench -- --quick                   small sizes, one run, prints only
- *     npm run bench -- --runs 3 --only large     prints only
+ *     npm run bench -- --only <workload> ...     prints only; with --write, writes a verification's section
+ *       --runs <n>                               of each tool; default 5, verifications 3
+ *       --made <folder>                          where generated repositories are kept and looked for
  *
- * Needs the tools of test/real/tools, Python 3 and, for a core each, taskset.
+ * Workloads: large, small (copying); structure, ten-million, content (verification). Needs the tools
+ * of test/real/tools, Python 3 and, for a core each, taskset.
  */
-import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BUNDLES, bundle } from '../../infra/build/bundle.ts';
-import { startAzurite } from '../support/azurite.ts';
-import { CONTAINER, type Contender, contenders } from './contenders.ts';
-import { endMeasured, type Measured, measure, pinServers } from './measure.ts';
+import { compareCopies } from './copying.ts';
+import { endMeasured, pinServers } from './measure.ts';
 import { floorsKept, page, type Series, table } from './page.ts';
-import { type SourceServer, startSource } from './servers.ts';
-import { verify } from './verify.ts';
-import {
-  type FilledWorkload,
-  fill,
-  QUICK_WORKLOADS,
-  WORKLOADS,
-  type Workload,
-} from './workloads.ts';
+import { type Closers, say } from './run.ts';
+import { writeSection } from './sections.ts';
+import { startSource } from './servers.ts';
+import { type VerificationWorkload, verificationWorkloads } from './verification.ts';
+import { verificationFloors, verificationSection, verificationTable } from './verification-page.ts';
+import { compareVerifiers } from './verifying.ts';
+import { QUICK_WORKLOADS, WORKLOADS, type Workload } from './workloads.ts';
 
 const MEMORY_DISK = '/dev/shm';
-const PAGE = join(import.meta.dirname, '../../docs/benchmarks.md');
 
 // A proxy of the surroundings cannot reach servers of this machine.
 process.env['NO_PROXY'] = '127.0.0.1';
@@ -37,18 +37,20 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     runs: { type: 'string' },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    write: { type: 'boolean', default: false },
+    made: { type: 'string' },
   },
 });
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const runs = Number(values.runs ?? (values.quick ? 1 : 5));
-  const all = values.quick ? QUICK_WORKLOADS : WORKLOADS;
-  const writes = !values.quick && values.only === undefined;
-  const workloads = all.filter(({ name }) => (values.only ?? name) === name);
-  const place = await roomyFolder(workloads);
+  const chosen = <W extends { readonly name: string }>(all: readonly W[]): readonly W[] =>
+    all.filter(({ name }) => values.only?.includes(name) ?? true);
+  const copies = chosen(values.quick ? QUICK_WORKLOADS : WORKLOADS);
+  const verifications = chosen(verificationWorkloads(values.quick));
+  const place = await roomyFolder(copies, verifications);
   const folder = await mkdtemp(join(place, 'drydock-bench-'));
   // What the servers and the clients create goes there too.
   process.env['TMPDIR'] = folder;
@@ -69,18 +71,11 @@ async function main(): Promise<number> {
   try {
     for (const one of BUNDLES.filter(({ name }) => name === 'cli')) await bundle(one);
     await pinServers();
-    const source = await startSource(folder);
-    closers.push(source.close);
-    const series: Series[] = [];
-    for (const [at, workload] of workloads.entries()) {
-      series.push(...(await compare(workload, source, runs, folder, closers)));
-      say(`\n${table(workload, series)}\n`);
-      if (!writes) continue;
-      const how = { runs, memoryDisk: place === MEMORY_DISK };
-      await writeFile(PAGE, page(workloads.slice(0, at + 1), series, how));
-    }
-    if (writes) say('Written to docs/benchmarks.md');
-    const broken = floorsKept(series).filter(({ kept }) => !kept);
+    const bench = { place, folder, closers };
+    const broken = [
+      ...(await benchCopies(copies, bench)),
+      ...(await benchVerifications(verifications, bench)),
+    ];
     for (const { floor, measured } of broken) say(`Not kept: ${floor} (${measured})`);
     return values.quick || broken.length === 0 ? 0 : 1;
   } catch (error) {
@@ -92,75 +87,84 @@ async function main(): Promise<number> {
   }
 }
 
+interface Bench {
+  readonly place: string;
+  readonly folder: string;
+  readonly closers: Closers;
+}
+
+interface Broken {
+  readonly floor: string;
+  readonly measured: string;
+}
+
+async function benchCopies(
+  workloads: readonly Workload[],
+  { place, folder, closers }: Bench,
+): Promise<readonly Broken[]> {
+  if (workloads.length === 0) return [];
+  const runs = Number(values.runs ?? (values.quick ? 1 : 5));
+  // A part of them would leave the section without the rest.
+  const writes = !values.quick && values.only === undefined;
+  const own = join(folder, 'copying');
+  await mkdir(own);
+  const source = await startSource(own);
+  closers.push(source.close);
+  const series: Series[] = [];
+  for (const [at, workload] of workloads.entries()) {
+    series.push(...(await compareCopies(workload, source, runs, folder, closers)));
+    say(`\n${table(workload, series)}\n`);
+    if (!writes) continue;
+    const how = { runs, memoryDisk: place === MEMORY_DISK };
+    await writeSection('copying', page(workloads.slice(0, at + 1), series, how));
+  }
+  for (const { name } of workloads) await source.drop(name);
+  return floorsKept(series).filter(({ kept }) => !kept);
+}
+
+async function benchVerifications(
+  workloads: readonly VerificationWorkload[],
+  { place, folder, closers }: Bench,
+): Promise<readonly Broken[]> {
+  if (workloads.length === 0) return [];
+  const runs = Number(values.runs ?? (values.quick ? 1 : 3));
+  const writes = !values.quick && (values.write || values.only === undefined);
+  const [own, made] = [join(folder, 'verifying'), values.made ?? join(tmpdir(), 'made')];
+  for (const path of [own, made]) await mkdir(path, { recursive: true });
+  const server = await startSource(own);
+  closers.push(server.close);
+  const broken: Broken[] = [];
+  for (const workload of workloads) {
+    const folders = { runs: own, made };
+    const { series, loadBefore } = await compareVerifiers(workload, server, runs, folders);
+    say(`\n${verificationTable(workload, series)}\n`);
+    const floors = verificationFloors(workload, series);
+    for (const { floor, measured } of floors) say(`${floor}: ${measured}`);
+    broken.push(...floors.filter(({ kept, isTarget }) => !kept && !isTarget));
+    if (!writes) continue;
+    const how = { memoryDisk: place === MEMORY_DISK, loadBefore };
+    const text = verificationSection(workload, series, how);
+    await writeSection(`verification-${workload.name}`, text);
+  }
+  return broken;
+}
+
 async function closeAll(closers: Closers): Promise<void> {
   for (const closer of closers.splice(0).reverse()) await closer();
 }
 
 /** Memory, where there is room for source and copy: a disk would be what is measured. */
-async function roomyFolder(workloads: readonly Workload[]): Promise<string> {
-  const bytes = workloads.map(({ objects, objectSizeBytes }) => objects * objectSizeBytes);
-  const needed = 4 * bytes.reduce((sum, each) => sum + each, 0);
+async function roomyFolder(
+  copies: readonly Workload[],
+  verifications: readonly VerificationWorkload[],
+): Promise<string> {
+  const copied = copies.map(({ objects, objectSizeBytes }) => objects * objectSizeBytes);
+  const stored = verifications.map(({ sizeBytes }) => sizeBytes);
+  // A verified repository lies there alone, beside what Kopia caches of it, and is removed after it.
+  const needed = Math.max(
+    4 * copied.reduce((sum, each) => sum + each, 0),
+    2.5 * Math.max(0, ...stored),
+  );
   const stats = await statfs(MEMORY_DISK).catch(() => undefined);
   return stats !== undefined && stats.bavail * stats.bsize > needed ? MEMORY_DISK : tmpdir();
-}
-
-type Closers = (() => Promise<void>)[];
-
-/** All runs of one workload, each round beginning with another contender. */
-async function compare(
-  workload: Workload,
-  source: SourceServer,
-  runs: number,
-  folder: string,
-  closers: Closers,
-): Promise<Series[]> {
-  say(`${workload.title}: filling the source`);
-  const filled = await fill(workload, source, folder);
-  const field = contenders();
-  const series = field.map((contender) => ({ workload, contender, runs: [] as Measured[] }));
-  for (let round = 0; round < runs; round += 1) {
-    for (let place = 0; place < field.length; place += 1) {
-      const own = series[(round + place) % field.length];
-      if (own === undefined) continue;
-      const measured = await runOnce(own.contender, filled, source, folder, round === 0, closers);
-      own.runs.push(measured);
-      const { seconds, cpuSeconds, peakBytes } = measured;
-      const mebibytes = Math.round(peakBytes / 1024 / 1024);
-      const cpu = cpuSeconds.toFixed(2);
-      say(`  ${own.contender.name}: ${seconds.toFixed(2)} s, CPU ${cpu} s, ${mebibytes} MiB`);
-    }
-  }
-  return series;
-}
-
-/** One measured copy into a container of a server that was started for it. */
-async function runOnce(
-  contender: Contender,
-  workload: FilledWorkload,
-  source: SourceServer,
-  folder: string,
-  thorough: boolean,
-  closers: Closers,
-): Promise<Measured> {
-  const own = await mkdtemp(join(folder, 'run-'));
-  const target = await startAzurite({ onDisk: true });
-  closers.push(target.close);
-  try {
-    const container = target.container(CONTAINER);
-    await container.create();
-    await mkdir(join(own, 'work'));
-    const command = await contender.command({ workload, source, target, folder: own });
-    const measured = await measure(command, join(own, 'work'));
-    await verify(workload, container, thorough);
-    return measured;
-  } finally {
-    const at = closers.indexOf(target.close);
-    if (at >= 0) closers.splice(at, 1);
-    await target.close();
-    await rm(own, { recursive: true, force: true });
-  }
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

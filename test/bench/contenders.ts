@@ -1,9 +1,9 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VERSION } from '../../functions/version.ts';
-import { DIST, ROOT } from '../../infra/build/bundle.ts';
 import { toolPath, toolVersion } from '../real/tools/tools.ts';
 import type { Azurite } from '../support/azurite.ts';
+import { installDrydock } from '../support/installed.ts';
 import type { Command } from './measure.ts';
 import { ACCESS_KEY, REGION, SECRET_KEY, type SourceServer } from './servers.ts';
 import type { FilledWorkload } from './workloads.ts';
@@ -30,36 +30,19 @@ export interface Contender {
   command(errand: Errand): Command | Promise<Command>;
 }
 
-const LAUNCHER = 'functions/cli/drydock.mjs';
-
-/** The command line as npm installs it: its launcher and the bundle, below `node_modules`. */
-async function installDrydock(folder: string): Promise<void> {
-  const home = join(folder, 'node_modules/drydock');
-  await cp(join(ROOT, LAUNCHER), join(home, LAUNCHER));
-  await cp(join(DIST, 'cli'), join(home, 'dist/cli'), { recursive: true });
-}
-
 const drydock: Contender = {
   name: 'drydock replicate',
   version: VERSION,
   flags: `drydock replicate s3://… azblob://… --layout kopia --concurrency ${CONCURRENCY}`,
   async command({ workload, source, target, folder }) {
-    await installDrydock(folder);
+    const launcher = await installDrydock(folder);
     await mkdir(join(folder, 'state'));
     const from = `s3://${workload.name}?region=${REGION}&endpoint=${source.endpoint}`;
     const to = `azblob://${target.account}/${CONTAINER}?endpoint=${target.endpoint}`;
     const how = ['--layout', 'kopia', '--concurrency', `${CONCURRENCY}`];
     return {
       program: process.execPath,
-      args: [
-        join(folder, 'node_modules/drydock', LAUNCHER),
-        'replicate',
-        from,
-        to,
-        ...how,
-        '--state',
-        `file://${join(folder, 'state')}`,
-      ],
+      args: [launcher, 'replicate', from, to, ...how, '--state', `file://${join(folder, 'state')}`],
       env: {
         ...basics(folder),
         AWS_ACCESS_KEY_ID: ACCESS_KEY,

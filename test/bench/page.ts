@@ -85,7 +85,7 @@ export function table(workload: Workload, all: readonly Series[]): string {
   ].join('\n');
 }
 
-/** What docs/benchmarks.md says. */
+/** The section of docs/benchmarks.md about copying. */
 export function page(
   workloads: readonly Workload[],
   series: readonly Series[],
@@ -95,31 +95,28 @@ export function page(
   const floors = floorsKept(series).map(
     ({ floor, kept, measured }) => `- ${floor}: ${kept ? 'kept' : '**not kept**'}, ${measured}`,
   );
-  return `# Benchmarks
+  return `## Copying
 
-Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Run it on your own machine: the ratios are what
-compares, the seconds belong to the machine.
-
-The task is the first copy of a whole Kopia repository from S3 to an empty Azure Blob container.
+Measured by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. The task is the first copy of a whole Kopia repository from S3 to an empty Azure Blob container.
 
 ${workloads.map((workload) => table(workload, series)).join('\n\n')}
 
 Medians of ${how.runs} runs; *ratio* is the wall time as a multiple of tuned rclone's; *client CPU* is user
 and system time, *peak* the largest resident set of the copying process.
 
-## What we hold ourselves to
+### What we hold ourselves to
 
 ${floors.join('\n')}
 
-## Conditions
+### Conditions
 
 ${conditions(how).join('\n')}
 
-## Commands
+### Commands
 
 ${[...flags].map(([name, command]) => `- ${name}: \`${command}\``).join('\n')}
 
-## What to keep in mind
+### What to keep in mind
 
 - The servers are the limit here, not a network: Azurite is one process of JavaScript. Client CPU
   and memory say more about the tools than the seconds do.

@@ -14,6 +14,8 @@ export const REGION = 'us-east-1';
 export interface SourceServer {
   readonly endpoint: string;
   readonly client: S3Client;
+  /** Removes a bucket and all that is in it. */
+  drop(bucket: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,11 @@ export async function startSource(folder: string): Promise<SourceServer> {
     forcePathStyle: true,
     credentials: { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY },
   });
+  const drop = async (bucket: string): Promise<void> => {
+    for (const place of [data, sidecar]) {
+      await rm(join(place, bucket), { recursive: true, force: true });
+    }
+  };
   const close = async (): Promise<void> => {
     client.destroy();
     await ended(child);
@@ -47,7 +54,7 @@ export async function startSource(folder: string): Promise<SourceServer> {
   };
   try {
     await answering(endpoint, child);
-    return { endpoint, client, close };
+    return { endpoint, client, drop, close };
   } catch (error) {
     await close();
     throw error;
