@@ -13,7 +13,7 @@ export function infoText(info: RepositoryInfo, colors: Colors): string {
     ['index', indexLine(index)],
     [
       'contents',
-      `${contents.live} (${size(contents.liveBytes)}), deleted ${contents.deleted} (${size(contents.deletedBytes)}), in ${info.packs} packs`,
+      `${contents.live} (${size(contents.liveSizeBytes)}), deleted ${contents.deleted} (${size(contents.deletedSizeBytes)}), in ${info.packs} packs`,
     ],
     ...maintenanceLines(maintenance),
     ['retention', retentionLine(format['retention'])],
@@ -49,7 +49,7 @@ function algorithmsLine(format: Facts): string {
 function indexLine(index: Facts): string {
   const epoch =
     index['currentEpoch'] === undefined ? 'no epochs' : `epoch ${index['currentEpoch']}`;
-  const blobs = `${index['activeBlobs']} of ${index['blobs']} blobs in use (${size(Number(index['activeBytes']))})`;
+  const blobs = `${index['activeBlobs']} of ${index['blobs']} blobs in use (${size(Number(index['activeSizeBytes']))})`;
   const watermark =
     index['watermarkAt'] === undefined ? '' : `, deletions final until ${index['watermarkAt']}`;
   return `version ${index['version']}, ${epoch}, ${blobs}${watermark}`;

@@ -12,12 +12,12 @@ import { formatFindings } from '../../../shared/kopia/verify/settings.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import { type Finding, isAtLeast } from '../../../shared/model/finding.ts';
 import type { CliContext } from '../context.ts';
-import { EXIT, type ExitCode, errorRecord, exitCodeOfError, highest } from '../outcome.ts';
+import { EXIT, type ExitCode, exitCodeOfError, highest } from '../outcome.ts';
 import { findingText } from '../render.ts';
 import { json } from '../terminal.ts';
-import { eachRepository } from './every.ts';
+import { eachRepository, errorRecords } from './every.ts';
 import { infoText } from './info-text.ts';
-import { type KopiaOptions, type Session, whatIsLost, withSession } from './session.ts';
+import { type KopiaOptions, openAt, type Session, whatIsLost, withSession } from './session.ts';
 import { sourceOf } from './snapshot-choice.ts';
 
 /** What can be said of a repository without reading data. Times are RFC 3339. */
@@ -27,7 +27,9 @@ export interface RepositoryInfo {
   readonly uniqueId: string;
   readonly format: Readonly<Record<string, unknown>>;
   readonly index: Readonly<Record<string, unknown>>;
-  readonly contents: Readonly<Record<'live' | 'deleted' | 'liveBytes' | 'deletedBytes', number>>;
+  readonly contents: Readonly<
+    Record<'live' | 'deleted' | 'liveSizeBytes' | 'deletedSizeBytes', number>
+  >;
   readonly packs: number;
   readonly maintenance: Readonly<Record<string, unknown>>;
   readonly snapshots: number;
@@ -51,15 +53,17 @@ export function showInfo(
   context: CliContext,
 ): Promise<ExitCode> {
   return withSession(location, options, context, async (session) => {
-    const { results, errors } = await eachRepository(
-      session,
-      (repository, url) => infoOf(session, repository, url),
-      options.output,
+    const outcome = await eachRepository(session, options.output, async (prefix, url) =>
+      infoOf(session, await openAt(session, prefix), url),
     );
+    const { results, errors } = outcome;
     const { stdout, colors } = context;
     if (options.output === 'json') {
-      const failed = errors.map(({ repository, error }) => ({ repository, ...errorRecord(error) }));
-      const all = { schema: 'drydock/kopia-info/v1', repositories: results, errors: failed };
+      const all = {
+        schema: 'drydock/kopia-info/v1',
+        repositories: results,
+        errors: errorRecords(outcome),
+      };
       stdout.write(`${json(all)}\n`);
     } else {
       const blocks = results.flatMap((info) => [
@@ -113,7 +117,7 @@ async function infoOf(
       ...(watermarkSeconds > 0 && { watermarkAt: iso(new Date(watermarkSeconds * 1000)) }),
       blobs: blobs.listed,
       activeBlobs: blobs.active,
-      activeBytes: blobs.sizeBytes,
+      activeSizeBytes: blobs.sizeBytes,
     },
     contents: contentAmounts(repository),
     packs: indexes.contents.packs.count,
@@ -147,15 +151,15 @@ async function scheduleOf(
 
 function contentAmounts({ indexes }: Repository): RepositoryInfo['contents'] {
   const table = indexes.contents;
-  const amounts = { live: 0, deleted: 0, liveBytes: 0, deletedBytes: 0 };
+  const amounts = { live: 0, deleted: 0, liveSizeBytes: 0, deletedSizeBytes: 0 };
   for (let position = 0; position < table.size; position += 1) {
     const bytes = table.packedLengthOf(position);
     if (table.isDeleted(position)) {
       amounts.deleted += 1;
-      amounts.deletedBytes += bytes;
+      amounts.deletedSizeBytes += bytes;
     } else {
       amounts.live += 1;
-      amounts.liveBytes += bytes;
+      amounts.liveSizeBytes += bytes;
     }
   }
   return amounts;

@@ -1,11 +1,11 @@
 import type { Snapshot } from '../../../shared/kopia/manifests/snapshots.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import type { CliContext } from '../context.ts';
-import { EXIT, type ExitCode, errorRecord, exitCodeOfError, highest } from '../outcome.ts';
+import { EXIT, type ExitCode, exitCodeOfError, highest } from '../outcome.ts';
 import { type Colors, count, json, printable, size } from '../terminal.ts';
 import { isoNs, octal } from './entry-facts.ts';
-import { type EachOutcome, eachRepository } from './every.ts';
-import { type KopiaOptions, whatIsLost, withSession } from './session.ts';
+import { type EachOutcome, eachRepository, errorRecords } from './every.ts';
+import { type KopiaOptions, openAt, whatIsLost, withSession } from './session.ts';
 import { isoSeconds, matchesSource, sourceOf } from './snapshot-choice.ts';
 
 export interface SnapshotsOptions extends KopiaOptions {
@@ -33,7 +33,9 @@ export function listSnapshots(
   return withSession(location, options, context, async (session) => {
     const outcome = await eachRepository(
       session,
-      async (repository, url): Promise<Listed> => {
+      options.output,
+      async (prefix, url): Promise<Listed> => {
+        const repository = await openAt(session, prefix);
         const { snapshots } = repository.snapshots;
         const chosen = snapshots.filter(
           (each) => matchesSource(each, options.source) && tags.every((tag) => hasTag(each, tag)),
@@ -46,7 +48,6 @@ export function listSnapshots(
           problems: whatIsLost(repository),
         };
       },
-      options.output,
     );
     const { stdout, colors } = context;
     if (options.output === 'json') stdout.write(`${json(listedJson(outcome))}\n`);
@@ -111,15 +112,15 @@ function amountsOf({ root, stats }: Snapshot) {
   };
 }
 
-function listedJson({ results, errors }: EachOutcome<Listed>): Record<string, unknown> {
+function listedJson(outcome: EachOutcome<Listed>): Record<string, unknown> {
   return {
     schema: 'drydock/kopia-snapshots/v1',
-    repositories: results.map(({ repository, snapshots, problems }) => ({
+    repositories: outcome.results.map(({ repository, snapshots, problems }) => ({
       repository,
       snapshots: snapshots.map(snapshotFacts),
       problems,
     })),
-    errors: errors.map(({ repository, error }) => ({ repository, ...errorRecord(error) })),
+    errors: errorRecords(outcome),
   };
 }
 

@@ -22,17 +22,9 @@ import type { ObjectStore } from '../../../shared/stores/store.ts';
 import { openStore } from '../../stores.ts';
 import { VERSION } from '../../version.ts';
 import type { CliContext } from '../context.ts';
-import {
-  type ExitCode,
-  errorRecord,
-  errorText,
-  exitCodeOfError,
-  exitCodeOfReport,
-  highest,
-  Interrupted,
-  toDrydockError,
-} from '../outcome.ts';
+import { type ExitCode, exitCodeOfError, exitCodeOfReport, highest } from '../outcome.ts';
 import { json } from '../terminal.ts';
+import { type EachOutcome, eachRepository, errorRecords } from './every.ts';
 import { wrongPassword } from './password.ts';
 import { type KopiaOptions, repositoryUrl, type Session, withSession } from './session.ts';
 import { readVerification, writeVerification } from './verification-store.ts';
@@ -53,11 +45,6 @@ export interface Verified {
   readonly result: KopiaVerification;
 }
 
-interface Failed {
-  readonly repository: string;
-  readonly error: DrydockError;
-}
-
 /** `drydock kopia verify`: could every snapshot be restored whole. */
 export function verify(
   location: string,
@@ -75,32 +62,19 @@ export function verify(
     context,
     async (session) => {
       const state = await openState(session, options);
-      const done: Verified[] = [];
-      const failed: Failed[] = [];
-      for (const prefix of session.prefixes) {
-        const repository = repositoryUrl(session, prefix);
-        try {
-          const asked: VerifyOptions = { ...askedFor(session, options, now), deadline };
-          const result = await verifyOne(session, prefix, state, asked);
-          session.progress.end();
-          done.push({ repository, result });
-          if (options.output === 'text') {
-            context.stdout.write(`${verifiedText({ repository, result }, context.colors)}\n`);
-          }
-        } catch (thrown) {
-          if (session.prefixes.length === 1 || session.signal.aborted) throw thrown;
-          session.progress.end();
-          const error = toDrydockError(thrown);
-          if (error instanceof Interrupted) throw error;
-          failed.push({ repository, error });
-          if (options.output === 'text') {
-            context.stderr.write(`${repository}: ${errorText(error, context.errorColors)}`);
-          }
+      const asked: VerifyOptions = { ...askedFor(session, options, now), deadline };
+      const outcome = await eachRepository(session, options.output, async (prefix, repository) => {
+        const verified = { repository, result: await verifyOne(session, prefix, state, asked) };
+        session.progress.end();
+        if (options.output === 'text') {
+          context.stdout.write(`${verifiedText(verified, context.colors)}\n`);
         }
-      }
+        return verified;
+      });
+      const { results: done, errors: failed } = outcome;
       const report = reportOf(session, options, now, done);
       if (options.output === 'json') {
-        context.stdout.write(`${json(reportJson(report, done, failed))}\n`);
+        context.stdout.write(`${json(reportJson(report, outcome))}\n`);
       } else {
         context.stdout.write(`${closingLine(report, failed.length, context.colors)}\n`);
       }
@@ -247,19 +221,15 @@ function together(done: readonly Verified[]): Record<string, number> {
 }
 
 /** The report, and beside it what it has no place for. */
-function reportJson(
-  report: Report,
-  done: readonly Verified[],
-  failed: readonly Failed[],
-): Record<string, unknown> {
+function reportJson(report: Report, outcome: EachOutcome<Verified>): Record<string, unknown> {
   return {
     ...report,
-    repositories: done.map(({ repository, result }) => ({
+    repositories: outcome.results.map(({ repository, result }) => ({
       repository,
       verdict: result.verdict.kind,
       measures: result.measures,
       snapshots: result.snapshots,
     })),
-    errors: failed.map(({ repository, error }) => ({ repository, ...errorRecord(error) })),
+    errors: errorRecords(outcome),
   };
 }
