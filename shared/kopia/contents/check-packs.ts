@@ -77,6 +77,7 @@ export async function* checkPacks(
   let next = work.next();
   try {
     for (;;) {
+      if (errors.length > 0) throw errors[0];
       while (!next.done && running.size < READS_AHEAD + deps.checker.threads) {
         const { pack, range } = next.value;
         if (running.size > 0 && heldBytes + range.lengthBytes > MEMORY_BYTES_MAX) break;
@@ -91,10 +92,12 @@ export async function* checkPacks(
         running.add(task);
         next = work.next();
       }
-      yield* run.finished.splice(0);
+      const finished = run.finished.splice(0);
+      yield* finished;
+      // Whoever took them may have let everything under way come to its end, or fail, meanwhile.
+      if (finished.length > 0) continue;
       if (running.size === 0) return;
       await Promise.race(running);
-      if (errors.length > 0) throw errors[0];
     }
   } finally {
     stopped.abort();

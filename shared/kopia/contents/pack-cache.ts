@@ -10,8 +10,8 @@ const SEGMENTS_PER_PACK = 1 << 11;
 interface Segment {
   readonly bytes: Promise<Uint8Array>;
   readonly sizeBytes: number;
-  /** Of whoever asked first: its abort must not fail the others. */
-  readonly signal: AbortSignal | undefined;
+  /** Of whoever asked first, until it is there: its abort must not fail the others. */
+  signal: AbortSignal | undefined;
 }
 
 /** A range of a pack whose size is known; the range lies inside. */
@@ -74,10 +74,15 @@ export function packCache(reader: ObjectReader, sizeBytesMax: number): PackCache
       const bytes = answer.then(
         (all) => new Uint8Array(end - first > 1 ? all.slice(from, to) : all),
       );
-      const segment = { bytes, sizeBytes: to - from, signal: options?.signal };
+      const segment: Segment = { bytes, sizeBytes: to - from, signal: options?.signal };
       const id = range.packId * SEGMENTS_PER_PACK + first + i;
       keep(id, segment);
-      bytes.catch(() => drop(id, segment));
+      bytes.then(
+        () => {
+          segment.signal = undefined;
+        },
+        () => drop(id, segment),
+      );
       return segment;
     });
   }

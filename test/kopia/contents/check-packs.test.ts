@@ -159,6 +159,37 @@ describe('checkPacks()', () => {
     expect(taken).toBeLessThan(15);
   });
 
+  test('whoever takes their time over a pack misses none, and no error', async () => {
+    const made = await madeRepository(Array<number[]>(20).fill([1000]));
+    const inProcess = inProcessChecker(made.crypto);
+    let batches = 0;
+    let failAt = Number.POSITIVE_INFINITY;
+    const checker: ContentChecker = {
+      ...inProcess,
+      async check(batch) {
+        batches += 1;
+        if (batches >= failAt) throw new Error('no threads');
+        return inProcess.check(batch);
+      },
+    };
+    /** Until everything under way has come to its end. */
+    const pause = async () => {
+      for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const taken: number[] = [];
+    for await (const pack of start(made, { checker }).checked) {
+      taken.push(pack.packId);
+      await pause();
+    }
+    expect(taken).toHaveLength(20);
+
+    failAt = batches + 20;
+    const takeAll = async () => {
+      for await (const _ of start(made, { checker }).checked) await pause();
+    };
+    await expect(takeAll()).rejects.toThrow('no threads');
+  });
+
   test('an abort ends it with its reason, and no request is left behind', async () => {
     const made = await madeRepository(Array<number[]>(20).fill([1000]));
     const stop = new AbortController();

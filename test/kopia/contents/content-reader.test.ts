@@ -144,6 +144,22 @@ describe('contentReader()', () => {
     expect(recorded.reads).toHaveLength(2);
   });
 
+  test('one who gave up after their read leaves nothing that keeps a later failure going', async () => {
+    const made = await madeRepository([[100, 2 * SEGMENT_SIZE_BYTES]]);
+    const first = new AbortController();
+    let denied = 0;
+    const { read } = readerOf(made, {}, (_, options) => {
+      if (!options?.range?.offsetBytes) return;
+      denied += 1;
+      // Without an end the test would have none.
+      if (denied < 10) throw new StoreError('denied', 'no');
+    });
+    await read(0, { signal: first.signal });
+    first.abort(new Error('enough'));
+    await expect(read(1)).rejects.toMatchObject({ code: 'denied' });
+    expect(denied).toBe(1);
+  });
+
   test('who gives up while another one’s request is under way does not wait for it', async () => {
     const made = await madeRepository([[100, 200]]);
     const { promise: isAsked, resolve: ask } = Promise.withResolvers<void>();
