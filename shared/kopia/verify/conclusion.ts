@@ -40,7 +40,7 @@ export function conclude(repository: OpenedRepository, found: Found): KopiaVerif
   );
   const findings = [
     ...found.findings,
-    ...packFindings(url, found.damaged.values(), found.costs, isBlind),
+    ...packFindings(url, found.damaged.values(), found.costs, isBlind || found.costsUnknown),
     ...treeFindings(url, found),
     ...unfinishedSnapshots(url, found.snapshots),
   ];

@@ -11,8 +11,8 @@ export interface ContentRun extends CheckPacksDeps {
   readonly packs: PackFacts;
   readonly damage: DamageMap;
   readonly selection: Selection;
-  /** Which contents this pass is about: those with a letter are in the table of every pass. */
-  readonly isOfPass: (position: number) => boolean;
+  /** Whether the content is one of this pass, and live, or in use though marked as deleted. */
+  readonly isWanted: (position: number) => boolean;
   /** Of former runs. */
   readonly proofs: Proofs;
   readonly now: Date;
@@ -39,16 +39,15 @@ export interface ContentRunResult {
 }
 
 /**
- * Reads, decrypts and re-hashes the contents of the chosen packs. A pack is proven when every live
- * content in it passed; damage goes to the map. Packs that were not read keep their former proof.
+ * Reads, decrypts and re-hashes the contents of the chosen packs. A pack is proven when every
+ * wanted content in it passed; damage goes to the map. Packs that were not read keep their former proof.
  */
 export async function checkContents(run: ContentRun): Promise<ContentRunResult> {
   const { table, packs, damage, selection, deadline, signal } = run;
   // What the listing has shown to be lost needs no read to be known.
   const groups = groupByPack(
     table,
-    (position) =>
-      run.isOfPass(position) && !table.isDeleted(position) && damage.get(position) === undefined,
+    (position) => run.isWanted(position) && damage.get(position) === undefined,
   );
   const isHurt = new Uint8Array(table.packs.count);
   for (const position of damage.positions()) isHurt[table.packOf(position)] = 1;

@@ -1,3 +1,4 @@
+import type { DamageReason } from '../contents/content-damage.ts';
 import type { ContentTable } from '../indexes/content-table.ts';
 import type { DamageMap } from './damage-map.ts';
 import type { PackFacts } from './packs.ts';
@@ -14,7 +15,7 @@ export interface EntryCounts {
 
 /**
  * Holds every entry of positions `first` to `end` against the listing of the packs. An entry that is
- * marked as deleted needs no pack: nothing restores it.
+ * marked as deleted needs no pack, unless a snapshot turns out to need it: see `entryDamage`.
  */
 export function checkEntries(
   table: ContentTable,
@@ -35,11 +36,20 @@ export function checkEntries(
     liveInPack[packId] = (liveInPack[packId] ?? 0) + 1;
     counts.liveContents += 1;
     counts.liveSizeBytes += packedLength;
-    const packSizeBytes = packs.sizeBytes[packId] ?? -1;
-    if (packSizeBytes < 0) damage.set(position, 'pack-missing');
-    else if (table.offsetOf(position) + packedLength > packSizeBytes) {
-      damage.set(position, 'pack-too-short');
-    }
+    const reason = entryDamage(table, packs, position);
+    if (reason !== undefined) damage.set(position, reason);
   }
   return counts;
+}
+
+/** What the listing of the packs proves of one entry. */
+export function entryDamage(
+  table: ContentTable,
+  packs: PackFacts,
+  position: number,
+): DamageReason | undefined {
+  const packSizeBytes = packs.sizeBytes[table.packOf(position)] ?? -1;
+  if (packSizeBytes < 0) return 'pack-missing';
+  const endBytes = table.offsetOf(position) + table.packedLengthOf(position);
+  return endBytes > packSizeBytes ? 'pack-too-short' : undefined;
 }

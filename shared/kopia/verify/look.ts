@@ -1,20 +1,11 @@
-import type { Progress } from '../../model/progress.ts';
-import type { CallOptions, ObjectReader } from '../../stores/store.ts';
+import { silentProgress } from '../../model/progress.ts';
 import { type ContentReader, contentReader } from '../contents/content-reader.ts';
-import type { RepositoryCrypto } from '../crypto/repository-crypto.ts';
-import type { RepositoryFormat } from '../format/repository-format.ts';
 import { loadIndexes } from '../indexes/load-indexes.ts';
 import type { LoadedIndexes, Slice } from '../indexes/loaded-indexes.ts';
 import { type DamageMap, damageMap } from './damage-map.ts';
 import { checkEntries, type EntryCounts } from './entries.ts';
 import { listPacks, type PackFacts } from './packs.ts';
-
-export interface LookContext extends CallOptions {
-  readonly reader: ObjectReader;
-  readonly format: RepositoryFormat;
-  readonly crypto: RepositoryCrypto;
-  readonly progress: Progress;
-}
+import type { OpenedRepository } from './run.ts';
 
 /** One slice of a repository's index, held against the listing of its packs. */
 export interface Look {
@@ -25,47 +16,25 @@ export interface Look {
   readonly contents: ContentReader;
 }
 
-/**
- * Indexes first, packs second: a pack is written before its entries, so that what is missing in the
- * later listing was lost, or was removed by a maintenance that has published other entries since.
- * The second is told from the first by looking once more.
- */
+/** Loads the index, then lists the packs; what the listing shows to be lost is in the damage map. */
 export async function look(
-  context: LookContext,
+  repository: OpenedRepository,
   slice: Slice | undefined,
   isFirst: boolean,
 ): Promise<Look> {
-  const found = await wholeLook(context, slice, isFirst);
-  return found ?? lookOnce(context, slice, isFirst);
-}
-
-/** The first table's memory is given back before the second is read. */
-async function wholeLook(
-  context: LookContext,
-  slice: Slice | undefined,
-  isFirst: boolean,
-): Promise<Look | undefined> {
-  const found = await lookOnce(context, slice, isFirst);
-  if (found.damage.count === 0) return found;
-  found.indexes.contents.release();
-  return undefined;
-}
-
-async function lookOnce(
-  context: LookContext,
-  slice: Slice | undefined,
-  isFirst: boolean,
-): Promise<Look> {
-  const { reader, format, crypto, progress } = context;
+  const { reader, format, crypto, options } = repository;
+  const { signal, progress = silentProgress } = options;
   const indexes = await loadIndexes(reader, format, crypto, {
-    ...(context.signal && { signal: context.signal }),
+    ...(signal && { signal }),
     ...(slice && { slice }),
-    checkDivergence: isFirst,
+    checkDivergence: true,
     onProgress: (objectsDone, objectsAll) =>
       progress.update({ stage: 'index blobs', objectsDone, objectsAll, bytesDone: 0, bytesAll: 0 }),
   });
   const table = indexes.contents;
-  const packs = await listPacks(reader, format.prefix, table.packs, context);
+  const packs = await listPacks(reader, format.prefix, table.packs, {
+    ...(signal && { signal }),
+  });
   const damage = damageMap(table.size);
   // Entries with a letter are in every slice, and counted with the first.
   const range = isFirst ? { first: 0, end: table.size } : table.rangeOf('');

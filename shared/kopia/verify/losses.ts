@@ -24,8 +24,8 @@ export const PATHS_MAX = 10;
 /** Further causes below one directory are not told apart. */
 const CAUSES_MAX = 200;
 const OTHER_CAUSES = 'other';
-/** Deeper than any file system lets a path be. */
-const DEPTH_MAX = 1000;
+/** As deep as trees are walked; deeper than any file system lets a path be. */
+const DEPTH_MAX = 2048;
 
 /**
  * What has one cause for the person who repairs it: a pack for one reason, an object that is
@@ -48,6 +48,11 @@ export function malformedCause(objectId: string): string {
   return `malformed ${objectId}`;
 }
 
+/** Directories and files apart, each by its levels of lists of parts; 0 where these are too many. */
+function wholeBit(indirections: number, isDirectory: boolean): number {
+  return indirections > 3 ? 0 : 1 << (indirections + (isDirectory ? 4 : 0));
+}
+
 /**
  * Tells what the damage costs, tree by tree. Every distinct directory is read once; one that is
  * whole is remembered in a bit, one that is not with its losses.
@@ -57,20 +62,24 @@ export function lossFinder(world: ObjectWorld): (root: TreeEntry) => Promise<Los
   const known = new Map<string, Losses>();
 
   async function ofEntry(entry: TreeEntry, depth: number): Promise<Losses | undefined> {
-    if (entry.type === 'directory') return ofDirectory(entry, depth);
-    return lossOf(world, await causesOf(world, entry.objectId), 1);
+    const isDirectory = entry.type === 'directory';
+    const id = parseObjectId(entry.objectId);
+    // What a file of one content has lost is told by the table alone.
+    if (!isDirectory && !id?.indirections) return ofFile(entry);
+    const key = `${isDirectory ? 'd' : 'f'}${entry.objectId}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const position = id === undefined || id.compressed ? -1 : world.table.find(id.contentId);
+    const bit = wholeBit(id?.indirections ?? 0, isDirectory);
+    if (((whole[position] ?? 0) & bit) !== 0) return undefined;
+    const losses = await (isDirectory ? readLosses(entry, depth) : ofFile(entry));
+    if (losses !== undefined) known.set(key, losses);
+    else if (position >= 0) whole[position] = (whole[position] ?? 0) | bit;
+    return losses;
   }
 
-  async function ofDirectory(entry: TreeEntry, depth: number): Promise<Losses | undefined> {
-    const id = parseObjectId(entry.objectId);
-    const position = id === undefined ? -1 : world.table.find(id.contentId);
-    if (position >= 0 && whole[position] === 1) return undefined;
-    const before = known.get(entry.objectId);
-    if (before !== undefined) return before;
-    const losses = await readLosses(entry, depth);
-    if (losses !== undefined) known.set(entry.objectId, losses);
-    else if (position >= 0) whole[position] = 1;
-    return losses;
+  async function ofFile(entry: TreeEntry): Promise<Losses | undefined> {
+    return lossOf(world, await causesOf(world, entry.objectId), 1);
   }
 
   async function readLosses(entry: TreeEntry, depth: number): Promise<Losses | undefined> {
@@ -79,22 +88,27 @@ export function lossFinder(world: ObjectWorld): (root: TreeEntry) => Promise<Los
         ? await causesOf(world, entry.objectId)
         : [{ kind: 'malformed', objectId: entry.objectId, detail: `deeper than ${DEPTH_MAX}` }];
     // The directory itself counts, since it may have been the whole tree and empty.
-    const below = (entry.summary?.files ?? 0) + (entry.summary?.symlinks ?? 0) + 1;
-    if (causes.length > 0) return lossOf(world, causes, below);
+    const below =
+      Math.max(0, entry.summary?.files ?? 0) + Math.max(0, entry.summary?.symlinks ?? 0) + 1;
+    if (causes.length > 0) {
+      world.costsUnknown();
+      return lossOf(world, causes, below);
+    }
     let losses: Losses | undefined;
     try {
       for await (const child of readDirectory(world.contents, entry.objectId, world)) {
         const more = await ofEntry(child, depth + 1);
         if (more !== undefined) {
           losses ??= noLosses();
-          add(losses, more, child.name);
+          add(world, losses, more, child.name);
         }
       }
     } catch (error) {
+      world.costsUnknown();
       const own = lossOf(world, [causeOfFailure(world, entry.objectId, error)], below);
       if (own === undefined) return losses;
       losses ??= noLosses();
-      add(losses, own, '');
+      add(world, losses, own, '');
     }
     return losses;
   }
@@ -102,7 +116,7 @@ export function lossFinder(world: ObjectWorld): (root: TreeEntry) => Promise<Los
   return (root) => ofEntry(root, 0);
 }
 
-export function noLosses(): Losses {
+function noLosses(): Losses {
   return { damaged: noLoss(), unchecked: noLoss(), byCause: new Map() };
 }
 
@@ -128,11 +142,13 @@ function isUnchecked(cause: Cause): boolean {
 }
 
 /** Adds losses found below `name`, or here when it is empty. */
-export function add(to: Losses, from: Losses, name: string): void {
+function add(world: ObjectWorld, to: Losses, from: Losses, name: string): void {
   addLoss(to.damaged, from.damaged, name);
   addLoss(to.unchecked, from.unchecked, name);
   for (const [key, loss] of from.byCause) {
-    const kept = to.byCause.has(key) || to.byCause.size < CAUSES_MAX ? key : OTHER_CAUSES;
+    const isTold = to.byCause.has(key) || to.byCause.size < CAUSES_MAX;
+    if (!isTold) world.costsUnknown();
+    const kept = isTold ? key : OTHER_CAUSES;
     const known = to.byCause.get(kept) ?? noLoss();
     addLoss(known, loss, name);
     to.byCause.set(kept, known);

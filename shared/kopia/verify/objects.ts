@@ -31,10 +31,12 @@ export interface ObjectWorld extends CallOptions {
   notIndexed(contentId: string): void;
   /** Told of each object that is whole and makes no sense. */
   malformed(objectId: string, detail: string): void;
+  /** Told when what is lost may have more causes than those that are told. */
+  costsUnknown(): void;
 }
 
-/** More causes of one object say nothing new. */
-const CAUSES_MAX = 16;
+/** Packs, and reasons, that one object is told to be lost for. */
+const CAUSES_MAX = 200;
 
 /**
  * The cause that lies in one content, by the table and the damage map alone. `position` spares the
@@ -66,16 +68,29 @@ export async function causesOf(world: ObjectWorld, objectId: string): Promise<re
     const cause = causeOf(world, id.contentId);
     return cause === undefined ? [] : [cause];
   }
-  const causes: Cause[] = [];
+  const causes = new Map<string, Cause>();
   try {
     for await (const { contentId } of objectContents(world.contents, objectId, world)) {
       const cause = causeOf(world, contentId);
-      if (cause !== undefined && causes.length < CAUSES_MAX) causes.push(cause);
+      if (cause === undefined) continue;
+      const kind = kindOf(world, cause);
+      if (causes.size < CAUSES_MAX || causes.has(kind)) causes.set(kind, cause);
+      else world.costsUnknown();
     }
   } catch (error) {
-    causes.push(causeOfFailure(world, objectId, error));
+    const cause = causeOfFailure(world, objectId, error);
+    causes.set(kindOf(world, cause), cause);
+    // What the rest of the list names is not known.
+    world.costsUnknown();
   }
-  return causes;
+  return [...causes.values()];
+}
+
+/** Causes of one kind are told as one. */
+function kindOf({ table }: ObjectWorld, cause: Cause): string {
+  if (cause.kind === 'content') return `${table.packOf(cause.position)} ${cause.reason}`;
+  if (cause.kind === 'malformed') return cause.kind;
+  return `${cause.kind} ${cause.contentId.length % 2}`;
 }
 
 /**

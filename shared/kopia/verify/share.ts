@@ -105,6 +105,7 @@ export interface Selection {
  * not given a slice read every byte, since each takes the slice whose oldest proof is oldest. Where
  * nothing is remembered at all, a slice that was asked for by its number is all that is read.
  * @param inUse by pack id: not 0 where the pack holds live contents
+ * @param fixedSlice the one that an earlier pass of this run chose
  * @throws DrydockError `SHARE_INVALID`
  */
 export function selectPacks(
@@ -112,9 +113,10 @@ export function selectPacks(
   inUse: Uint32Array,
   proofs: Proofs,
   share: Share | undefined,
+  fixedSlice?: number,
 ): Selection {
   if (share !== undefined) checkShare(share);
-  const slice = share && (share.slice ?? oldestSlice(packs, inUse, proofs, share.of));
+  const slice = share && (share.slice ?? fixedSlice ?? oldestSlice(packs, inUse, proofs, share.of));
   const remembers = share?.slice === undefined || proofs.size > 0;
   const chosen = new Uint8Array(packs.count);
   let newPacks = 0;

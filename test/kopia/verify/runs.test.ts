@@ -127,9 +127,16 @@ describe('what is not read is unchecked', () => {
     const cut = await content(store, { deadline });
     expect(cut.unfinished?.reason).toMatch(/deadline/);
     expect(cut.verdict.kind).toBe('unchecked');
-    let left = 4;
-    const later = { at: NOW, remainingMs: () => left-- };
-    const half = await content(store, { deadline: later });
+    let packsBegun = 0;
+    const counted: ObjectReader = {
+      ...store,
+      read: (key, options) => {
+        if (key.startsWith(`${repository.prefix}p`)) packsBegun += 1;
+        return store.read(key, options);
+      },
+    };
+    const later = { at: NOW, remainingMs: () => (packsBegun < 2 ? 1 : 0) };
+    const half = await content(counted, { deadline: later });
     const read = half.measures['packsRead'] ?? 0;
     expect(read).toBeGreaterThan(0);
     expect(read).toBeLessThan(12);
