@@ -23,7 +23,7 @@ export const KOPIA_FINDINGS = {
     fix: 'Look for lost or incompletely compacted index blobs (other findings name them); "kopia index recover" rebuilds entries from packs',
   },
   KOPIA_CONTENT_UNCHECKED: {
-    severity: 'warning',
+    severity: 'error',
     meaning:
       'Contents could not be checked: their compression is one that Drydock does not read (LZ4), or their pack lies in an archive tier or in one with a retrieval fee',
     why: 'What was not read is not proven; a restore from an archive tier also waits for hours',

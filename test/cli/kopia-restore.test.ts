@@ -190,7 +190,7 @@ describe('the folder to restore to', () => {
     await symlink(join(outside, 'victim'), join(folder, 'a.txt'));
     const ended = await kopia(['restore', url, 'latest', folder, '--overwrite'], { env });
     expect(ended.code).toBe(1);
-    expect(ended.stderr).toContain('not restored sub: a link is in the way');
+    expect(ended.stderr).toContain('not restored as it was: sub: a link is in the way');
     expect(await readdir(outside)).toEqual(['victim']);
     expect(await readFile(join(outside, 'victim'), 'utf8')).toBe('untouched');
     expect((await lstat(join(folder, 'a.txt'))).isFile()).toBe(true);
@@ -242,6 +242,24 @@ describe('a hostile snapshot', () => {
     // Folders and files come before links, so that the links are what is refused.
     expect(await readFile(join(folder, 'elsewhere/owned'), 'utf8')).toBe('x');
     expect(await readFile(join(folder, 'twice'), 'utf8')).toBe('evil');
+  });
+
+  test('files whose names have become equal are all restored, and told', async () => {
+    const world = await kopiaWorld();
+    const twins = ['one', 'two', 'three'].map((text) => file(world, 'a\ufffd', text));
+    world.snapshot(
+      world.directory('data', [...twins, file(world, 'b', 'same'), file(world, 'b', 'last')]),
+    );
+    const { url, env } = await opened(world);
+    const folder = await temporaryFolder();
+    const ended = await kopia(['restore', url, 'latest', folder], { env });
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('this one becomes "a\ufffd~2"');
+    expect((await readdir(folder)).sort()).toEqual(
+      ['a\ufffd', 'a\ufffd~2', 'a\ufffd~3', 'b'].sort(),
+    );
+    // Nothing else makes names equal, so that this is a forgery: the first to come stays.
+    expect(ended.stderr).toContain('b: something of the same name is in the way');
   });
 
   test('a block volume becomes one file under a name without separators', async () => {

@@ -51,7 +51,9 @@ interface OpenFolder extends Located {
   /** Of its entries, and one for the listing itself. */
   underWay: number;
   /** Written when all else in it is: nothing can be written through them. */
-  readonly links: Located[];
+  readonly links: { readonly link: Located; readonly path: string }[];
+  /** Names that are not the ones the files had, and how often each has come. */
+  readonly replaced: Map<string, number>;
 }
 
 interface FileTask {
@@ -119,8 +121,7 @@ export async function restoreTree(
     if (folder === undefined) return;
     folder.underWay -= 1;
     if (folder.underWay > 0) return;
-    for (const link of folder.links) {
-      const path = join(folder.path, diskName(link.entry));
+    for (const { link, path } of folder.links) {
       const written = await attempt(link.names, async () => writer?.link(path, link.entry));
       if (written) totals.links += 1;
     }
@@ -150,19 +151,34 @@ export async function restoreTree(
         if (entry.type === 'directory') refusedDepth = folders.length + 1;
         continue;
       }
-      const path = join(folder.path, diskName(entry));
-      if (entry.type === 'symlink') folder.links.push(child);
+      const path = join(folder.path, await nameIn(folder, child));
+      if (entry.type === 'symlink') folder.links.push({ link: child, path });
       else if (entry.type === 'file') {
         folder.underWay += 1;
         yield { file: child, path, folder };
       } else if (await attempt(child.names, async () => writer?.folder(path))) {
         folder.underWay += 1;
         totals.folders += 1;
-        open.push({ ...child, path, parent: folder, underWay: 1, links: [] });
+        open.push({ ...child, path, parent: folder, underWay: 1, links: [], replaced: new Map() });
       } else refusedDepth = folders.length + 1;
     }
     for (const { names, reason } of damages) await problem(names, reason);
     while (open.length > 0) await done(open.pop());
+  }
+
+  /**
+   * Kopia writes one and the same character for each byte that is no UTF-8, so that files of
+   * different names may have come to one. Each is restored, the later ones with a number.
+   */
+  async function nameIn({ replaced }: OpenFolder, { names, entry }: Located): Promise<string> {
+    const name = diskName(entry);
+    if (!name.includes('\ufffd')) return name;
+    const number = (replaced.get(name) ?? 0) + 1;
+    replaced.set(name, number);
+    if (number === 1) return name;
+    const other = `${name}~${number}`;
+    await problem(names, `another entry has the same name; this one becomes "${other}"`);
+    return other;
   }
 
   /** A restore of one thing: the folder is not its own, and keeps its mode and time. */
@@ -184,7 +200,14 @@ export async function restoreTree(
   }
 
   const isTree = from.entry.type === 'directory';
-  const top: OpenFolder = { ...from, path: plan.folder, parent: undefined, underWay: 1, links: [] };
+  const top: OpenFolder = {
+    ...from,
+    path: plan.folder,
+    parent: undefined,
+    underWay: 1,
+    links: [],
+    replaced: new Map(),
+  };
   await forEachLimited(
     isTree ? filesBelow(top) : oneFile(top),
     LIMITS,

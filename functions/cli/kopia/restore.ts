@@ -136,7 +136,9 @@ async function restoreAsText(
   const watch: Watch = {
     onProblem: async ({ names, reason }) => {
       const path = names.length === 0 ? '(the folder itself)' : shownPath(names);
-      session.progress.line(`${colors.red('not restored')} ${path}: ${printable(reason)}`);
+      session.progress.line(
+        `${colors.red('not restored as it was:')} ${path}: ${printable(reason)}`,
+      );
     },
     ...(dryRun && { onEntry: (located: Located) => put(stdout, `${longLine(located)}\n`) }),
   };
@@ -154,7 +156,7 @@ async function restoreAsText(
     : `Restored ${what} to ${to} in ${ran}`;
   const { problems } = totals;
   const paint = problems === 0 ? colors.green : colors.yellow;
-  const missing = problems === 0 ? '' : `; ${count(problems, 'thing')} not restored`;
+  const missing = problems === 0 ? '' : `; ${count(problems, 'thing')} not restored as it was`;
   await put(stdout, `${paint(line + missing)}\n`);
   return problems === 0 ? EXIT.ok : EXIT.findings;
 }

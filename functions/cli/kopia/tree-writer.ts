@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import {
   type FileHandle,
   lchown,
+  link,
   lstat,
   lutimes,
   mkdir,
@@ -40,6 +41,8 @@ export interface TreeWriter {
   link(path: string, entry: TreeEntry): Promise<void>;
 }
 
+/** What file systems without hard links answer. */
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 const PERMISSIONS = 0o1777;
 const WITH_OWNER = 0o7777;
 
@@ -56,12 +59,23 @@ export function treeWriter(contents: ContentReader, options: WriterOptions): Tre
     return join(path, `../.drydock-${run}-${temporaries}`);
   };
 
-  /** Gives what is whole its name. */
+  /**
+   * Gives what is whole its name. A folder may list one name twice, and files are written side by
+   * side: what was not there a moment ago is not replaced, since a rename would ask nobody.
+   */
   async function settle(temporary: string, path: string): Promise<void> {
     const there = await kindOf(path);
     if (there === 'folder') throw new EntryRefused('a folder of the same name is in the way');
     if (there !== undefined && !overwrite) {
       throw new EntryRefused('something of the same name is in the way');
+    }
+    if (there === undefined && (await kindOf(temporary)) === 'file') {
+      try {
+        await link(temporary, path);
+        return rm(temporary);
+      } catch (error) {
+        if (!NO_HARD_LINKS.has(errnoOf(error) ?? '')) throw error;
+      }
     }
     await rename(temporary, path);
   }
