@@ -1,26 +1,16 @@
 import { spawn } from 'node:child_process';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Interrupted } from '../../functions/cli/outcome.ts';
 import { describeTree, type RestoredEntry } from '../fixtures/kopia-answers.ts';
 import { DAMAGES } from '../support/kopia-damage/damages.ts';
 import { writeTwin } from '../support/kopia-damage/make.ts';
 import type { Entry } from '../support/kopia-writer/trees.ts';
-import { type KopiaWorld, kopiaWorld } from '../support/kopia-writer/world.ts';
+import { kopiaWorld } from '../support/kopia-writer/world.ts';
 import { LAUNCHER, parsed } from './drydock.ts';
 import { type FixtureFolder, fixtureFolder, kopia, temporaryFolder } from './kopia-run.ts';
+import { file, link, object, opened } from './kopia-world.ts';
 
 const isRoot = process.getuid?.() === 0;
 /** Ownership is of the machine: only root may give it away. */
@@ -39,41 +29,6 @@ function comparable(entries: readonly RestoredEntry[]): readonly RestoredEntry[]
     ...(mode !== undefined && { mode: isRoot ? mode : `0${mode.slice(1)}` }),
     ...(mtimeNs !== undefined && { mtimeUs: Math.round(Number(BigInt(mtimeNs) / 100n) / 10) }),
   }));
-}
-
-/** A world as a folder that the command line opens. */
-async function opened(world: KopiaWorld): Promise<{ url: string; env: Record<string, string> }> {
-  const folder = await temporaryFolder();
-  const { prefix, password } = world;
-  await writeTwin({ store: await world.store(), prefix, password, truth: noTruth }, folder);
-  return { url: `file://${folder}/${prefix}`, env: { DRYDOCK_KOPIA_PASSWORD: password } };
-}
-const noTruth = {
-  opens: true,
-  findings: { structure: [], content: [] },
-  packs: [],
-  contents: [],
-  files: {},
-  vanished: [],
-};
-
-const written = new WeakMap<KopiaWorld, Map<string, string>>();
-
-/** One object for equal texts: an index names each content once. */
-function object(world: KopiaWorld, text: string): string {
-  const known = written.get(world) ?? new Map<string, string>();
-  written.set(world, known);
-  const id = known.get(text) ?? world.file(text);
-  known.set(text, id);
-  return id;
-}
-
-function file(world: KopiaWorld, name: string, text: string): Entry {
-  return { name, type: 'f', mode: '0644', size: text.length, obj: object(world, text) };
-}
-
-function link(world: KopiaWorld, name: string, target: string): Entry {
-  return { name, type: 's', mode: '0777', size: target.length, obj: object(world, target) };
 }
 
 describe('drydock kopia restore', () => {
@@ -364,44 +319,5 @@ describe('an interrupted restore', () => {
     const named = files.filter(({ path }) => !path.includes('.drydock-'));
     for (const { path, sha256 } of named)
       expect([path, sha256]).toEqual([path, expected.get(path)]);
-  });
-});
-
-describe('the rights of the user', () => {
-  test('--owners needs root', async () => {
-    const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1000);
-    onTestFinished(() => getuid.mockRestore());
-    const ended = await kopia(['restore', 'file:///nowhere', 'latest', '/tmp/x', '--owners']);
-    expect(ended.stderr).toContain('error OWNERS_NEED_ROOT');
-  });
-
-  test('--owners restores owner and group', async () => {
-    const world = await kopiaWorld();
-    // Whoever is not root can give a file to nobody but to itself.
-    const [uid, gid] = isRoot ? [1234, 2345] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-    const getuid = vi.spyOn(process, 'getuid').mockReturnValue(0);
-    onTestFinished(() => getuid.mockRestore());
-    const entries = [{ ...file(world, 'a', 'x'), uid, gid }];
-    world.snapshot(world.directory('data', entries));
-    const { url, env } = await opened(world);
-    const folder = await temporaryFolder();
-    expect((await kopia(['restore', url, 'latest', folder, '--owners'], { env })).code).toBe(0);
-    const seen = await stat(join(folder, 'a'));
-    expect([seen.uid, seen.gid]).toEqual([uid, gid]);
-  });
-
-  test('a folder that nobody may enter is restored with what is in it', async () => {
-    const world = await kopiaWorld();
-    const closed = { ...world.tree({ a: 'x' }, 'closed'), mode: '0000' };
-    world.snapshot(world.directory('data', [closed]));
-    const { url, env } = await opened(world);
-    const folder = join(await temporaryFolder(), 'x');
-    await mkdir(folder);
-    expect((await kopia(['restore', url, 'latest', folder], { env })).code).toBe(0);
-    const path = join(folder, 'closed');
-    expect((await stat(path)).mode & 0o777).toBe(0);
-    await chmod(path, 0o700);
-    expect(await readFile(join(path, 'a'), 'utf8')).toBe('x');
-    await rm(path, { recursive: true });
   });
 });
