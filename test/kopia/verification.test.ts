@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { VELERO_DEFAULT_PASSWORD } from '../../shared/kopia/format/open-format.ts';
+import { listRepositories } from '../../shared/kopia/repository.ts';
 import type { KopiaVerification } from '../../shared/kopia/verification.ts';
 import { isAtLeast } from '../../shared/model/finding.ts';
 import { fakeClock } from '../support/clock.ts';
@@ -36,6 +38,18 @@ describe('what released Kopia wrote is whole', () => {
       else expect(result.measures['coveragePercent']).toBe(100);
     }
   });
+});
+
+test('what Velero wrote is whole, and opens with the password that everybody knows', async () => {
+  const store = await fixtureInMemory(await loadFixture('velero/v1.18.2'), fakeClock(NOW));
+  const prefixes = await listRepositories(store, 'prod/');
+  expect(prefixes).toEqual(['prod/kopia/billing/', 'prod/kopia/media/', 'prod/kopia/shop/']);
+  for (const prefix of prefixes) {
+    const run = await verified(store, prefix, VELERO_DEFAULT_PASSWORD, { level: 'content' });
+    expect(run.verdict.kind).toBe('verified');
+    expect([...codesOf(run)]).toEqual(['KOPIA_DEFAULT_PASSWORD']);
+    expect(run.snapshots.length).toBeGreaterThan(0);
+  }
 });
 
 describe('damage is found, at the level that can see it, with what it costs', () => {
