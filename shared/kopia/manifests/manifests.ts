@@ -9,11 +9,14 @@ import { parseTimestamp, type Timestamp } from '../objects/timestamp.ts';
 
 /** JSON of one content: some 50,000 snapshots. */
 const TEXT_SIZE_BYTES_MAX = 64 * 1024 * 1024;
-/** JSON of all of them; parsed it takes a few times as much. */
-const TOTAL_SIZE_BYTES_MAX = 128 * 1024 * 1024;
+/** Of all of them once parsed: some 50,000 snapshots of Velero, by an estimate that is too high. */
+const MEMORY_BYTES_MAX = 320 * 1024 * 1024;
+/** What an empty object in a list takes, the costliest value for its length: 72 bytes in Node 24. */
+const VALUE_MEMORY_BYTES = 72;
 /** The root entry of a snapshot lists the errors below it. */
 const ENTRY_SIZE_BYTES_MAX = 8 * 1024 * 1024;
 const CONCURRENCY = 8;
+const [COMMA, OPEN_BRACE, OPEN_BRACKET] = [0x2c, 0x7b, 0x5b];
 
 /** A small document with labels: a snapshot, a policy, the parameters of maintenance, … */
 export interface Manifest {
@@ -79,7 +82,7 @@ export async function loadManifests(
   const positions = [...table.positions('m')].filter((position) => !table.isDeleted(position));
   const latest = new Map<string, Revision>();
   const problems = new Map<number, ManifestProblem>();
-  let totalBytes = 0;
+  let memoryBytes = 0;
   let done = 0;
 
   async function load(position: number): Promise<void> {
@@ -94,11 +97,12 @@ export async function loadManifests(
     };
     try {
       const text = unzipped(await contents.read(contentId, options));
-      totalBytes += text.length;
-      if (totalBytes > TOTAL_SIZE_BYTES_MAX) {
+      const ownBytes = parsedBytes(text);
+      if (memoryBytes + ownBytes > MEMORY_BYTES_MAX) {
         problem('beyond-limits', 'brings the manifests above what fits in memory');
         return;
       }
+      memoryBytes += ownBytes;
       for (const raw of entriesOf(text)) {
         const revision = parseRevision(raw, contentId);
         if (revision === undefined) problem('entry-malformed', 'holds a manifest of an odd form');
@@ -157,6 +161,15 @@ function unzipped(bytes: Buffer): Buffer {
     const limit = `decompresses to more than ${TEXT_SIZE_BYTES_MAX} bytes`;
     throw new MalformedEntries(tooLarge ? limit : 'is no gzip stream');
   }
+}
+
+/** An estimate, rather too high: what JSON takes hangs on its values more than on its length. */
+function parsedBytes(text: Buffer): number {
+  let values = 0;
+  for (const code of text) {
+    if (code === COMMA || code === OPEN_BRACE || code === OPEN_BRACKET) values += 1;
+  }
+  return text.length + values * VALUE_MEMORY_BYTES;
 }
 
 function* entriesOf(text: Buffer): Generator<unknown> {

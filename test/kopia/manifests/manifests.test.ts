@@ -165,10 +165,21 @@ describe('loadManifests()', () => {
   });
 
   test('bounds what all contents together may hold', async () => {
-    const filler = ' '.repeat(60 << 20);
-    const big = zippedText(`{"entries":[${JSON.stringify(manifest('a'))}]${filler}}`);
-    const { all, problems } = await loadFrom([big, big, big]);
-    expect(all.size).toBe(1);
+    const filler = '1,'.repeat(2 << 20);
+    const big = (id: string): Buffer =>
+      zippedText(`{"entries":[${JSON.stringify(manifest(id))}],"more":[${filler}1]}`);
+    const { all, problems } = await loadFrom([big('a'), big('b'), big('c')]);
+    expect([...all.keys()]).toEqual(['a', 'b']);
+    expect(problems).toMatchObject([{ kind: 'beyond-limits' }]);
+  });
+
+  test('bounds what little text becomes in memory, and reads the others', async () => {
+    const empty = `[${'{},'.repeat(2 << 20)}{}]`;
+    const entry = (id: string): string =>
+      `{"id":"${id}","labels":{},"modified":"${EARLY}","data":${empty}}`;
+    const bomb = zippedText(`{"entries":[${entry('a')},${entry('b')},${entry('c')}]}`);
+    const { all, problems } = await loadFrom([bomb, zipped([manifest('d')])]);
+    expect([...all.keys()]).toEqual(['d']);
     expect(problems).toMatchObject([{ kind: 'beyond-limits' }]);
   });
 
