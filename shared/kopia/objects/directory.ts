@@ -47,8 +47,8 @@ export async function* readDirectory(
   try {
     for await (const bytes of readObject(contents, objectId, options)) {
       for (const batch of parser.feed(bytes)) {
-        for (const value of batch) {
-          const entry = treeEntry(value);
+        // Emptied, so that what no entry needs is not held while others have their turn.
+        for (const entry of batch.splice(0).map(treeEntry)) {
           if (entry === undefined) throw new MalformedEntries('has an entry of an odd form');
           inOrder &&= previous === undefined || isBefore(previous, entry);
           previous = entry;

@@ -45,10 +45,10 @@ export class EntriesParser {
   }
 
   /**
-   * Yields the entries that `bytes` complete, in batches. To be run to its end.
+   * Yields the entries that `bytes` complete, in batches for the caller to keep. To be run to its end.
    * @throws MalformedEntries
    */
-  *feed(bytes: Uint8Array): Generator<readonly unknown[]> {
+  *feed(bytes: Uint8Array): Generator<unknown[]> {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     while (at < buffer.length) {
@@ -226,11 +226,11 @@ class ValueScan {
   }
 
   /** The entries completed by what was taken last. */
-  batch(): readonly unknown[] {
+  batch(): unknown[] {
     const text = this.#complete;
     if (text === undefined) return [];
     this.#complete = undefined;
-    const batch = parse(`[${text.toString('utf8')}]`) as readonly unknown[];
+    const batch = parse(`[${text.toString('utf8')}]`) as unknown[];
     // Only a whole array may be empty: nothing before, between or behind commas.
     if (batch.length === 0 && (this.#anyEntry || !this.ended)) {
       throw new MalformedEntries('has a comma without an entry');

@@ -39,8 +39,6 @@ export interface DirectorySummary {
   /** Entries that could not be read at the source; the snapshot lacks them. */
   readonly failed: number;
   readonly ignoredErrors: number;
-  /** Some of the failed entries. */
-  readonly errors: readonly { readonly path: string; readonly error: string }[];
 }
 
 /** Go's os.FileMode keeps these outside the permission bits; Kopia stores its number as octal. */
@@ -73,7 +71,7 @@ export function treeEntry(raw: unknown): TreeEntry | undefined {
   if (typeof name !== 'string' || typeof objectId !== 'string' || typeof type !== 'string') {
     return undefined;
   }
-  if (!isWhole(sizeBytes) || !isWhole(uid) || !isWhole(gid)) return undefined;
+  if (!isWhole(sizeBytes) || !isOwner(uid) || !isOwner(gid)) return undefined;
   if (mode === undefined || modified === undefined) return undefined;
   if (raw['summ'] != null && summary === undefined) return undefined;
   const entry: TreeEntry = {
@@ -103,12 +101,11 @@ export function directorySummary(raw: unknown): DirectorySummary | undefined {
     'numIgnoredErrors',
   ].map((key) => raw[key] ?? 0);
   const incomplete = raw['incomplete'] ?? '';
-  const errors = errorsOf(raw['errors'] ?? []);
   if (!isWhole(sizeBytes) || !isWhole(files) || !isWhole(symlinks) || !isWhole(directories)) {
     return undefined;
   }
   if (!isWhole(failed) || !isWhole(ignoredErrors) || newest === undefined) return undefined;
-  if (typeof incomplete !== 'string' || errors === undefined) return undefined;
+  if (typeof incomplete !== 'string' || !isErrors(raw['errors'] ?? [])) return undefined;
   return {
     sizeBytes,
     files,
@@ -119,20 +116,17 @@ export function directorySummary(raw: unknown): DirectorySummary | undefined {
     ...(incomplete !== '' && { incompleteReason: incomplete }),
     failed,
     ignoredErrors,
-    errors,
   };
 }
 
-function errorsOf(value: unknown): DirectorySummary['errors'] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const errors: { path: string; error: string }[] = [];
-  for (const each of value as readonly unknown[]) {
-    if (!isObject(each)) return undefined;
+/** Some of the failed entries, which nothing here needs; Kopia refuses a directory with odd ones. */
+function isErrors(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  return (value as readonly unknown[]).every((each) => {
+    if (!isObject(each)) return false;
     const { path = '', error = '' } = each;
-    if (typeof path !== 'string' || typeof error !== 'string') return undefined;
-    errors.push({ path, error });
-  }
-  return errors;
+    return typeof path === 'string' && typeof error === 'string';
+  });
 }
 
 const EPOCH = { date: new Date(0), ns: 0n };
@@ -152,6 +146,11 @@ function posixMode(value: unknown): number | undefined {
     (bits & GO_SETGID ? 0o2000 : 0) |
     (bits & GO_STICKY ? 0o1000 : 0)
   );
+}
+
+/** Kopia keeps owners in 32 bits and refuses a directory with any other number. */
+function isOwner(value: unknown): value is number {
+  return isWhole(value) && value >= 0 && value < 2 ** 32;
 }
 
 function isWhole(value: unknown): value is number {
