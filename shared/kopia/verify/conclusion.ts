@@ -4,6 +4,7 @@ import type { Snapshot } from '../manifests/snapshots.ts';
 import type { KopiaVerification, SnapshotVerdict } from '../verification.ts';
 import { verdictOf } from './costs.ts';
 import { costEvidence, costWords, counted, packFindings } from './damaged-packs.ts';
+import { entryFindings } from './entry-findings.ts';
 import { malformedCause, NOT_INDEXED } from './losses.ts';
 import type { Found, OpenedRepository } from './run.ts';
 import { type Proofs, stateOf } from './share.ts';
@@ -40,6 +41,7 @@ export function conclude(repository: OpenedRepository, found: Found): KopiaVerif
   );
   const findings = [
     ...found.findings,
+    ...entryFindings(url, found),
     ...packFindings(url, found.damaged.values(), found.costs, isBlind || found.costsUnknown),
     ...treeFindings(url, found),
     ...unfinishedSnapshots(url, found.snapshots),

@@ -1,11 +1,11 @@
 import { type Finding, finding } from '../../model/finding.ts';
 import { counted } from './damaged-packs.ts';
-import type { TreeFacts } from './trees.ts';
+import type { Found } from './run.ts';
 
 /** What is odd about entries of directories, and loses nothing by itself. */
 export function entryFindings(
   url: string,
-  { sizesDiffer, namesTwice }: Pick<TreeFacts, 'sizesDiffer' | 'namesTwice'>,
+  { sizesDiffer, namesTwice }: Pick<Found, 'sizesDiffer' | 'namesTwice'>,
 ): readonly Finding[] {
   const sizes = `${counted(sizesDiffer.count, 'file')} of another size than the directory says`;
   const names = `${counted(namesTwice.count, 'name')} that another entry of the directory has too`;

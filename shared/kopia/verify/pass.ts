@@ -11,7 +11,6 @@ import type { VerifyOptions } from '../verification.ts';
 import { type ContentRunResult, checkContents } from './content-run.ts';
 import { collectDamage } from './damaged-packs.ts';
 import { entryDamage } from './entries.ts';
-import { entryFindings } from './entry-findings.ts';
 import { type Look, look } from './look.ts';
 import { lossFinder } from './losses.ts';
 import type { ObjectWorld } from './objects.ts';
@@ -23,7 +22,7 @@ import {
   snapshotProblemFinding,
 } from './settings.ts';
 import { type Proofs, packKey, proofsOf, type Selection, selectPacks } from './share.ts';
-import { checkTrees, type TreeFacts } from './trees.ts';
+import { addOdd, checkTrees, type TreeFacts } from './trees.ts';
 
 /** Of ids that are collected for evidence and counting; beyond it "at least". */
 const IDS_MAX = 10_000;
@@ -40,7 +39,7 @@ export async function onePass(
 ): Promise<void> {
   const { options, format } = repository;
   const former = proofsOf(options.state, format.uniqueId);
-  const done: Done = { proofs: new Map() };
+  const done: Done = { proofs: new Map(), packsRead: 0, contentsRead: 0, sizeBytesRead: 0 };
   for (let attempt = 1; ; attempt += 1) {
     const seen = await look(repository, slice, isFirst);
     const isLast = attempt === ATTEMPTS_MAX;
@@ -74,9 +73,12 @@ function noTold(): Told {
   };
 }
 
-/** Of the looks before that were not believed: packs that need not be read again. */
+/** Of all looks of a pass: what was read, and which packs need not be read again. */
 interface Done {
   readonly proofs: Proofs;
+  packsRead: number;
+  contentsRead: number;
+  sizeBytesRead: number;
 }
 
 interface Pass {
@@ -125,10 +127,10 @@ async function checkPass(pass: Pass, isFirstLook: boolean, isLastLook: boolean):
   let run: ContentsRead | undefined;
   if (options.level === 'content' && !trees.isCut) {
     run = await readContents(pass, inUse);
+    for (const [key, at] of run.proofs) {
+      if (at === options.now.getTime()) pass.done.proofs.set(key, at);
+    }
     if (!isLastLook && hasVanished(seen)) {
-      for (const [key, at] of run.proofs) {
-        if (at === options.now.getTime()) pass.done.proofs.set(key, at);
-      }
       return false;
     }
   }
@@ -140,8 +142,8 @@ async function checkPass(pass: Pass, isFirstLook: boolean, isLastLook: boolean):
   tell(found, indexFindings(repository.url, indexes, options.now));
   if (isFirst) await readSettings(repository, found, manifests, problems);
   count(found, seen, isFirst);
-  addTrees(found, trees, isFirst, repository.url);
-  if (run !== undefined) addContents(found, run);
+  addTrees(found, trees, isFirst);
+  if (run !== undefined) addContents(found, run, pass.done);
   // The deadline came while it was looked at once more.
   else for (const [key, at] of pass.done.proofs) found.proofs.set(key, at);
   const costsAreKnown = await addCosts(pass, world, trees);
@@ -323,14 +325,18 @@ async function readContents(pass: Pass, inUse: Uint8Array): Promise<ContentsRead
           bytesAll,
         }),
     });
+    done.packsRead += run.packsRead;
+    done.contentsRead += run.contentsRead;
+    done.sizeBytesRead += run.sizeBytesRead;
     return { ...run, selection };
   } finally {
     await checker.close();
   }
 }
 
-function addContents(found: Found, run: ContentsRead): void {
-  const { proofs, findings, isCut, packsRead, contentsRead, sizeBytesRead, selection } = run;
+function addContents(found: Found, run: ContentsRead, done: Done): void {
+  const { proofs, findings, isCut, selection } = run;
+  const { packsRead, contentsRead, sizeBytesRead } = done;
   for (const [key, at] of proofs) {
     found.proofs.set(key, Math.min(at, found.proofs.get(key) ?? at));
   }
@@ -342,10 +348,12 @@ function addContents(found: Found, run: ContentsRead): void {
   found.measures['slice'] = selection.slice;
 }
 
-function addTrees(found: Found, trees: TreeFacts, isFirst: boolean, url: string): void {
+function addTrees(found: Found, trees: TreeFacts, isFirst: boolean): void {
   addTo(found.measures, { entries: trees.entries });
-  if (isFirst) found.measures['directories'] = trees.directories;
-  tell(found, entryFindings(url, trees));
+  addOdd(found.sizesDiffer, trees.sizesDiffer);
+  if (!isFirst) return;
+  addOdd(found.namesTwice, trees.namesTwice);
+  found.measures['directories'] = trees.directories;
 }
 
 function count(found: Found, { indexes, packs, counts }: Look, isFirst: boolean): void {

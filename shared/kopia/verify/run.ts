@@ -14,6 +14,7 @@ import type { DamagedPack } from './damaged-packs.ts';
 import { isOutOfTime, onePass } from './pass.ts';
 import { formatFindings } from './settings.ts';
 import { type Proofs, packKey, proofsOf } from './share.ts';
+import type { OddEntries } from './trees.ts';
 
 export interface OpenedRepository {
   readonly reader: ObjectReader;
@@ -37,6 +38,8 @@ export interface Found {
   readonly notIndexed: Set<string>;
   readonly deletedInUse: Set<string>;
   readonly packsInUse: Set<string>;
+  readonly sizesDiffer: OddEntries;
+  readonly namesTwice: OddEntries;
   readonly measures: Record<string, number>;
   /** By pack: when it was last proven, over all passes the earliest; empty at the structure level. */
   readonly proofs: Proofs;
@@ -58,6 +61,8 @@ export async function verifyOpened(repository: OpenedRepository): Promise<KopiaV
     notIndexed: new Set(),
     deletedInUse: new Set(),
     packsInUse: new Set(),
+    sizesDiffer: { count: 0, examples: [] },
+    namesTwice: { count: 0, examples: [] },
     measures: {},
     proofs: new Map(),
     slice: undefined,

@@ -13,9 +13,15 @@ export interface TreeFacts {
   /** The deadline came first. */
   isCut: boolean;
   /** Entries whose directory gives another size than their content has. */
-  readonly sizesDiffer: { count: number; readonly examples: string[] };
+  readonly sizesDiffer: OddEntries;
   /** Entries that share their name with another one of their directory. */
-  readonly namesTwice: { count: number; readonly examples: string[] };
+  readonly namesTwice: OddEntries;
+}
+
+/** How many, and some of them in words. */
+export interface OddEntries {
+  count: number;
+  readonly examples: string[];
 }
 
 export interface TreeOptions {
@@ -128,9 +134,13 @@ export async function checkTrees(
   return facts;
 }
 
-function note(odd: { count: number; readonly examples: string[] }, example: string): void {
-  odd.count += 1;
-  if (odd.examples.length < EXAMPLES_MAX) odd.examples.push(example);
+function note(odd: OddEntries, example: string): void {
+  addOdd(odd, { count: 1, examples: [example] });
+}
+
+export function addOdd(to: OddEntries, more: OddEntries): void {
+  to.count += more.count;
+  to.examples.push(...more.examples.slice(0, EXAMPLES_MAX - to.examples.length));
 }
 
 /** Works off a stack that the work itself fills, from its end, so that it stays short. */
