@@ -1,4 +1,4 @@
-import { BACKUP_METADATA, CONTENTS_SUFFIX, missingArtefacts } from './layout.ts';
+import { BACKUP_METADATA, CONTENTS_SUFFIX, missingArtefacts, type WrittenSince } from './layout.ts';
 
 /** The few facts of `velero-backup.json` that say whether the store holds a finished backup. */
 export interface BackupMetadata {
@@ -6,6 +6,8 @@ export interface BackupMetadata {
   readonly phase: string;
   /** Asynchronous operations (CSI, data mover): with them the tarball is written after this file. */
   readonly hasOperations: boolean;
+  /** Decides which artefacts it must have. */
+  readonly writtenSince: WrittenSince;
 }
 
 export type Completeness =
@@ -47,7 +49,20 @@ export function parseBackupMetadata(json: string): BackupMetadata | string {
     uid: typeof uid === 'string' ? uid : '',
     phase: typeof phase === 'string' ? phase : '',
     hasOperations: typeof attempted === 'number' && attempted > 0,
+    writtenSince: writtenSince(value),
   };
+}
+
+/**
+ * What the server's defaults in a Backup resource tell about its version.
+ * Source: velero v1.10.0, v1.11.0, v1.13.0 and v1.18.2, pkg/apis/velero/v1/backup_types.go:
+ * `itemOperationTimeout` came with the operations of 1.11, `hookStatus` with 1.13, and both are
+ * filled in every backup since.
+ */
+export function writtenSince(backup: unknown): WrittenSince {
+  if (member(member(backup, 'status'), 'hookStatus') !== undefined) return '1.13';
+  if (member(member(backup, 'spec'), 'itemOperationTimeout') !== undefined) return '1.11';
+  return '1.0';
 }
 
 export interface BackupFile {
@@ -70,7 +85,11 @@ export function judgeCompleteness(
   if (!TERMINAL.has(metadata.phase)) {
     return { kind: 'unfinished', reason: `its phase is "${metadata.phase}"` };
   }
-  const missing = missingArtefacts(backup, new Set(files.map(({ file }) => file)));
+  const missing = missingArtefacts(
+    backup,
+    new Set(files.map(({ file }) => file)),
+    metadata.writtenSince,
+  );
   if (missing.length > 0 && metadata.phase !== 'Failed') {
     return { kind: 'debris', reason: `it lacks ${missing.join(', ')}` };
   }

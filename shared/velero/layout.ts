@@ -26,8 +26,26 @@ export const BACKUP_METADATA = 'velero-backup.json';
 
 /** What a backup folder holds; each but the metadata is named `<backup><suffix>`. */
 export const CONTENTS_SUFFIX = '.tar.gz';
+export const LOGS_SUFFIX = '-logs.gz';
 export const POD_VOLUME_BACKUPS_SUFFIX = '-podvolumebackups.json.gz';
+export const VOLUME_SNAPSHOTS_SUFFIX = '-volumesnapshots.json.gz';
+export const RESOURCE_LIST_SUFFIX = '-resource-list.json.gz';
+/** From Velero 1.11 on. */
+export const ITEM_OPERATIONS_SUFFIX = '-itemoperations.json.gz';
+export const RESULTS_SUFFIX = '-results.gz';
+/** From Velero 1.13 on. */
 export const VOLUME_INFO_SUFFIX = '-volumeinfo.json.gz';
+/** Velero 1.9 to 1.16. */
+export const CSI_SNAPSHOTS_SUFFIX = '-csi-volumesnapshots.json.gz';
+export const CSI_CONTENTS_SUFFIX = '-csi-volumesnapshotcontents.json.gz';
+/** Velero 1.9 to 1.17. */
+export const CSI_CLASSES_SUFFIX = '-csi-volumesnapshotclasses.json.gz';
+
+/**
+ * The oldest Velero that can have written a backup. No backup names its server, but the server
+ * writes defaults into the Backup resource that tell generations apart.
+ */
+export type WrittenSince = '1.0' | '1.11' | '1.13';
 
 /**
  * Written with every backup by every version that writes this layout. Velero removes the metadata
@@ -36,9 +54,19 @@ export const VOLUME_INFO_SUFFIX = '-volumeinfo.json.gz';
 const ALWAYS: readonly string[] = [
   CONTENTS_SUFFIX,
   POD_VOLUME_BACKUPS_SUFFIX,
-  '-volumesnapshots.json.gz',
-  '-resource-list.json.gz',
+  VOLUME_SNAPSHOTS_SUFFIX,
+  RESOURCE_LIST_SUFFIX,
 ];
+
+const SINCE_1_11: readonly string[] = [ITEM_OPERATIONS_SUFFIX, RESULTS_SUFFIX];
+
+/** The suffixes of what a backup must have, beside the metadata. */
+export function requiredSuffixes(since: WrittenSince): readonly string[] {
+  if (since === '1.0') return ALWAYS;
+  return since === '1.11'
+    ? [...ALWAYS, ...SINCE_1_11]
+    : [...ALWAYS, ...SINCE_1_11, VOLUME_INFO_SUFFIX];
+}
 
 export interface BackupKey {
   readonly backup: string;
@@ -63,9 +91,15 @@ export function artefactKey(backup: string, suffix: string): string {
   return `${BACKUPS}${backup}/${backup}${suffix}`;
 }
 
-/** Which artefacts that every backup must have are not among `files`. */
-export function missingArtefacts(backup: string, files: ReadonlySet<string>): readonly string[] {
-  return ALWAYS.map((suffix) => `${backup}${suffix}`).filter((file) => !files.has(file));
+/** Which artefacts that the backup must have are not among `files`. */
+export function missingArtefacts(
+  backup: string,
+  files: ReadonlySet<string>,
+  since: WrittenSince,
+): readonly string[] {
+  return requiredSuffixes(since)
+    .map((suffix) => `${backup}${suffix}`)
+    .filter((file) => !files.has(file));
 }
 
 /** The root of the Kopia repository that holds the volumes of one namespace. */

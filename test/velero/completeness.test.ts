@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { judgeCompleteness, parseBackupMetadata } from '../../shared/velero/completeness.ts';
-import { missingArtefacts, parseBackupKey } from '../../shared/velero/layout.ts';
+import { missingArtefacts, parseBackupKey, type WrittenSince } from '../../shared/velero/layout.ts';
 
 const now = new Date('2026-01-02T00:00:00Z');
 const at = (seconds: number): Date => new Date(now.getTime() - 3_600_000 + seconds * 1000);
@@ -13,7 +13,12 @@ const FILES = [
 ];
 const files = (times: Record<string, number> = {}) =>
   FILES.map((file) => ({ file, writtenAt: at(times[file] ?? 0) }));
-const metadata = (phase: string, hasOperations = false) => ({ uid: 'u', phase, hasOperations });
+const metadata = (phase: string, hasOperations = false, writtenSince: WrittenSince = '1.0') => ({
+  uid: 'u',
+  phase,
+  hasOperations,
+  writtenSince,
+});
 
 describe('judgeCompleteness()', () => {
   test.each(['Completed', 'PartiallyFailed', 'Failed'])('takes phase %s as finished', (phase) => {
@@ -68,6 +73,7 @@ describe('parseBackupMetadata()', () => {
       uid: 'u-1',
       phase: 'Completed',
       hasOperations: true,
+      writtenSince: '1.0',
     });
   });
 
@@ -105,7 +111,7 @@ describe('layout', () => {
   });
 
   test('names what is missing', () => {
-    expect(missingArtefacts('b', new Set(FILES))).toEqual([]);
-    expect(missingArtefacts('b', new Set(['velero-backup.json']))).toHaveLength(4);
+    expect(missingArtefacts('b', new Set(FILES), '1.0')).toEqual([]);
+    expect(missingArtefacts('b', new Set(['velero-backup.json']), '1.0')).toHaveLength(4);
   });
 });
