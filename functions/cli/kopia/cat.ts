@@ -14,6 +14,8 @@ import { breathing } from './tree.ts';
 
 /** Some of them are megabytes. */
 const PIECES_AT_ONCE = 8;
+/** Contents of the file asked for before they are needed: else the store's delay counts for each. */
+const READ_AHEAD = 4;
 
 export interface CatOptions extends KopiaOptions {
   readonly source?: string;
@@ -38,7 +40,10 @@ export function catFile(
     let bytesDone = 0;
     const { signal, progress } = session;
     try {
-      const pieces = readObject(repository.contents, entry.objectId, { signal });
+      const pieces = readObject(repository.contents, entry.objectId, {
+        signal,
+        readAhead: READ_AHEAD,
+      });
       for await (const bytes of breathing(pieces, signal, PIECES_AT_ONCE)) {
         if (options.output === 'text') await put(context.stdout, bytes);
         else hash.update(bytes);

@@ -20,6 +20,9 @@ import { readLinkTarget } from '../../../shared/kopia/objects/tree.ts';
 import type { TreeEntry } from '../../../shared/kopia/objects/tree-entry.ts';
 import { damageText } from './damage.ts';
 
+/** Contents of one file asked for before they are needed: a large one has no others beside it. */
+const READ_AHEAD = 2;
+
 /** Why an entry was not written, though the rest was. */
 export class EntryRefused extends Error {}
 
@@ -124,7 +127,8 @@ export function treeWriter(contents: ContentReader, options: WriterOptions): Tre
         const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
         const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
         try {
-          for await (const bytes of readObject(contents, entry.objectId, { signal })) {
+          const pieces = readObject(contents, entry.objectId, { signal, readAhead: READ_AHEAD });
+          for await (const bytes of pieces) {
             signal.throwIfAborted();
             await writeAll(handle, bytes);
             onBytes(bytes.length);

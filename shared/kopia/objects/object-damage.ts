@@ -3,7 +3,7 @@ export type ObjectDamageReason =
   | 'object-id-malformed'
   /** A list of chunks, a directory or a link is not what its kind demands; `detail` says how. */
   | 'malformed'
-  /** A chunk, or the whole object, has another length than the one on record. */
+  /** A chunk, or all chunks of a list, have another length than the one on record. */
   | 'length-mismatch'
   /** The chunks of a list leave a gap or overlap. */
   | 'chunks-not-contiguous'

@@ -16,8 +16,6 @@ const CHUNK_ENTRY_SIZE_BYTES_MAX = 4096;
 const CHUNK_SIZE_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ReadObjectOptions extends CallOptions {
-  /** What the object's directory entry says; another length is `length-mismatch`. */
-  readonly sizeBytes?: number;
   /**
    * Chunks asked for before they are needed, so that a store's delay is not paid for each of a
    * file's chunks in turn. They are held; 0 by default.
@@ -44,18 +42,18 @@ export async function* readObject(
   objectId: string,
   options: ReadObjectOptions = {},
 ): AsyncGenerator<Buffer> {
-  let sizeBytes = 0;
-  const chunks = readAhead(contents, objectId, chunksOf(contents, objectId, options), options);
-  for await (const bytes of chunks) {
-    sizeBytes += bytes.length;
-    if (options.sizeBytes !== undefined && sizeBytes > options.sizeBytes) break;
-    yield bytes;
+  const { readAhead = 0 } = options;
+  const waiting: Promise<Buffer>[] = [];
+  for await (const chunk of chunksOf(contents, objectId, options)) {
+    if (chunk.kind === 'indirect') continue;
+    const reading = readChunk(contents, objectId, chunk, options);
+    // It fails when its turn comes; if that never comes, nobody wants to know.
+    reading.catch(() => undefined);
+    waiting.push(reading);
+    const first = waiting.length > readAhead ? waiting.shift() : undefined;
+    if (first !== undefined) yield await first;
   }
-  if (options.sizeBytes !== undefined && sizeBytes !== options.sizeBytes) {
-    const has = sizeBytes > options.sizeBytes ? 'more' : `${sizeBytes}`;
-    const detail = `it has ${has} bytes, its directory says ${options.sizeBytes}`;
-    throw new ObjectDamage(objectId, 'length-mismatch', detail);
-  }
+  for (const reading of waiting) yield await reading;
 }
 
 /**
@@ -209,27 +207,6 @@ function decompressed(objectId: string, stored: Buffer, sizeBytesMax: number): B
     if (!(error instanceof DecompressionError)) throw error;
     throw new ObjectDamage(objectId, 'decompression-failed', error.message);
   }
-}
-
-/** Reads a few data chunks before they are asked for; one that fails does so in its turn. */
-async function* readAhead(
-  contents: ContentReader,
-  objectId: string,
-  chunks: AsyncIterable<Chunk>,
-  options: ReadObjectOptions,
-): AsyncGenerator<Buffer> {
-  const { readAhead: ahead = 0 } = options;
-  const waiting: Promise<Buffer>[] = [];
-  for await (const chunk of chunks) {
-    if (chunk.kind === 'indirect') continue;
-    const reading = readChunk(contents, objectId, chunk, options);
-    // It fails when its turn comes; if that never comes, nobody wants to know.
-    reading.catch(() => undefined);
-    waiting.push(reading);
-    const first = waiting.length > ahead ? waiting.shift() : undefined;
-    if (first !== undefined) yield await first;
-  }
-  for (const reading of waiting) yield await reading;
 }
 
 function malformed(walk: Walk, list: ObjectId, what: string): ObjectDamage {
