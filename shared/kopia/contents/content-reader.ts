@@ -6,7 +6,8 @@ import { ContentDamage, type DamageReason } from './content-damage.ts';
 import { CONTENT_SIZE_BYTES_MAX, openContent } from './open-content.ts';
 import { packCache } from './pack-cache.ts';
 
-const CACHE_SIZE_BYTES = 64 << 20;
+/** A walk reads directories about in the order of their packs; beside a large index more is felt. */
+const CACHE_SIZE_BYTES = 32 << 20;
 
 /** Reads contents one at a time: manifests, directories, files. Many reads may be under way. */
 export interface ContentReader {
