@@ -1,6 +1,6 @@
 import { isObject } from '../format/json-members.ts';
 import { parseTimestamp } from '../objects/timestamp.ts';
-import { type TreeEntry, treeEntry } from '../objects/tree-entry.ts';
+import { isWhole, type TreeEntry, treeEntry } from '../objects/tree-entry.ts';
 import type { Manifest, Manifests } from './manifests.ts';
 
 /** Who backed up what: printed as `user@host:path`. */
@@ -158,8 +158,8 @@ function statsOf(value: unknown): SnapshotStats | undefined {
   const stats = {} as Record<keyof SnapshotStats, number>;
   for (const [name, member] of STATS) {
     const count = value[member] ?? 0;
-    if (!Number.isSafeInteger(count)) return undefined;
-    stats[name] = Number(count);
+    if (!isWhole(count)) return undefined;
+    stats[name] = count;
   }
   return stats;
 }

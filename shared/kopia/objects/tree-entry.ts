@@ -153,6 +153,7 @@ function isOwner(value: unknown): value is number {
   return isWhole(value) && value >= 0 && value < 2 ** 32;
 }
 
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value);
+/** 64 bits, as Kopia takes: a sum of sparse files may be beyond what a number holds exactly. */
+export function isWhole(value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(Number(value)) <= 2 ** 63;
 }

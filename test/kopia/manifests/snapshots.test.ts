@@ -66,6 +66,16 @@ describe('snapshotsOf()', () => {
     });
   });
 
+  test('may count more bytes than a number holds exactly: sparse files add up', async () => {
+    const summ = { size: 2 ** 60, files: 1 };
+    const stats = { totalSize: 2 ** 60 };
+    const huge = { ...DATA, stats, rootEntry: { ...ROOT, summ } };
+    const { snapshots: found, problems } = await snapshots({ a: huge });
+    expect(problems).toEqual([]);
+    expect(found[0]).toMatchObject({ stats: { sizeBytes: 2 ** 60 } });
+    expect(found[0]?.root.summary).toMatchObject({ sizeBytes: 2 ** 60 });
+  });
+
   test('are ascending by start to the nanosecond, then by id', async () => {
     const at = (startTime: string) => ({ ...DATA, startTime });
     const { snapshots: found } = await snapshots({
@@ -93,6 +103,7 @@ describe('snapshotsOf()', () => {
     ['has odd tags or pins', { ...DATA, tags: { a: 1 } }],
     ['has odd tags or pins', { ...DATA, pins: [1] }],
     ['has odd statistics', { ...DATA, stats: { totalSize: 'many' } }],
+    ['has odd statistics', { ...DATA, stats: { totalSize: 1e300 } }],
   ])('one that %s is a problem, and the others are read', async (reason, data) => {
     const { snapshots: found, problems } = await snapshots({ bad: data, good: DATA });
     expect(found.map(({ id }) => id)).toEqual(['good']);
