@@ -36,6 +36,22 @@ export async function loadIndexes(
     concurrency: options.concurrency ?? CONCURRENCY,
   };
   const rows = new EntryRows(crypto.hash.digestBytes, options.sizeBytesMax ?? SIZE_BYTES_MAX);
+  try {
+    return await loadInto(source, rows, format, options);
+  } catch (error) {
+    // Whoever tries smaller slices needs the memory before the collector would come for it.
+    rows.pages.free();
+    throw error;
+  }
+}
+
+async function loadInto(
+  source: IndexSource,
+  rows: EntryRows,
+  format: RepositoryFormat,
+  options: LoadOptions,
+): Promise<LoadedIndexes> {
+  const { reader, crypto } = source;
   let found = await findIndexes(reader, format, crypto, options);
   const divergences = options.checkDivergence ? await findDivergences(source, rows, found) : [];
   let failures = await readActive(source, rows, found.active, options);
