@@ -1,3 +1,4 @@
+import { DrydockError } from '../../model/errors.ts';
 import type { ObjectReader } from '../../stores/store.ts';
 import type { RepositoryCrypto } from '../crypto/repository-crypto.ts';
 import type { RepositoryFormat } from '../format/repository-format.ts';
@@ -7,6 +8,7 @@ import { EntryRows } from './entry-rows.ts';
 import { type FoundIndexes, findIndexes, type IndexInfo } from './find-indexes.ts';
 import type { IndexProblem, LoadedIndexes, LoadOptions } from './loaded-indexes.ts';
 import { mergeRows } from './merge-rows.ts';
+import { equalSlices, SLICES_MAX } from './plan-slices.ts';
 import { type BlobFailure, type IndexSource, readIndexes } from './read-indexes.ts';
 
 /** 11.6 M entries at hashes of 128 bits, those that are superseded included. */
@@ -53,7 +55,7 @@ async function loadInto(
 ): Promise<LoadedIndexes> {
   const { reader, crypto } = source;
   let found = await findIndexes(reader, format, crypto, options);
-  const divergences = options.checkDivergence ? await findDivergences(source, rows, found) : [];
+  const divergences = options.checkDivergence ? await findAllDivergences(source, rows, found) : [];
   let failures = await readActive(source, rows, found.active, options);
   if (failures.some(({ kind }) => kind === 'vanished')) {
     // A compaction ran in between: what took the place of the blob is listed by now.
@@ -90,6 +92,35 @@ async function readActive(
     done += 1;
     options.onProgress?.(done, active.length);
   });
+}
+
+/**
+ * A compaction and what it was made of hold every entry twice: what fits as a table may not fit
+ * here, and is compared in parts of the content-id space.
+ */
+async function findAllDivergences(
+  source: IndexSource,
+  rows: EntryRows,
+  found: FoundIndexes,
+): Promise<readonly IndexProblem[]> {
+  for (let count = 1; ; count *= 2) {
+    try {
+      const problems = new Map<string, IndexProblem>();
+      for (const [index, { first, end }] of equalSlices(count).entries()) {
+        const isOfPart = (bucket: number): boolean =>
+          bucket >= SLICES_MAX ? index === 0 : bucket >= first && bucket < end;
+        const keep = (bucket: number): boolean => isOfPart(bucket) && source.keep(bucket);
+        for (const problem of await findDivergences({ ...source, keep }, rows, found)) {
+          const key = `${problem.kind} ${problem.blobId}`;
+          if (!problems.has(key)) problems.set(key, problem);
+        }
+      }
+      return [...problems.values()];
+    } catch (error) {
+      const isTooLarge = error instanceof DrydockError && error.code === 'KOPIA_INDEX_TOO_LARGE';
+      if (!isTooLarge || count >= SLICES_MAX) throw error;
+    }
+  }
 }
 
 /**

@@ -69,6 +69,20 @@ describe('divergence of epochs', () => {
     ]);
   });
 
+  test('is found where both do not fit into memory at once', async () => {
+    const world = await settled();
+    const all = Array.from({ length: 256 * 100 }, (_, at) => {
+      const id = `${(at % 256).toString(16).padStart(2, '0')}${at.toString(16).padStart(30, '0')}`;
+      return { ...entry(1), id };
+    });
+    world.index(all.slice(0, -1), compaction('a'));
+    world.index(all, { epoch: 1 });
+    // A page of 128 rows for each first byte holds one of the two alone.
+    const loaded = await load(world, { checkDivergence: true, sizeBytesMax: 300 * 128 * 36 });
+    expect(loaded.contents.size).toBe(all.length - 1);
+    expect(divergences(loaded)).toMatchObject([{ contents: { count: 1 } }]);
+  });
+
   test('an entry that is only later, and one that lies elsewhere in its pack', async () => {
     const world = await settled();
     world.index([entry(1), entry(2), entry(3)], compaction('a'));
