@@ -16,24 +16,37 @@ export function verificationTable(
   const rate = workload.hashedBytes !== undefined;
   const rows = all.map(({ verifier, runs }) => {
     const seconds = runs.map((run) => run.seconds);
-    const cpu = median(runs.map((run) => run.cpuSeconds));
-    const range = `${Math.min(...seconds).toFixed(1)}-${Math.max(...seconds).toFixed(1)}`;
+    const cpuSeconds = runs.map((run) => run.cpuSeconds);
+    const cpu = median(cpuSeconds);
     const cells = [
       `${verifier.name} ${verifier.version}`,
       median(seconds).toFixed(2),
-      runs.length === 1 ? 'one run' : range,
+      rangeOf(seconds),
       cpu.toFixed(2),
+      rangeOf(cpuSeconds),
       ...(rate ? [perCore(workload, cpu).toFixed(0)] : []),
       String(Math.round(Math.max(...runs.map(({ peakBytes }) => peakBytes)) / MIB)),
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  const head = ['wall s', 'range s', 'CPU s', ...(rate ? ['MiB per CPU s'] : []), 'peak MiB'];
+  const head = [
+    'wall s',
+    'range',
+    'CPU s',
+    'range',
+    ...(rate ? ['MiB per CPU s'] : []),
+    'peak MiB',
+  ];
   return [
     `| ${workload.title} | ${head.join(' | ')} |`,
     `|---|${head.map(() => '---:|').join('')}`,
     ...rows,
   ].join('\n');
+}
+
+function rangeOf(values: readonly number[]): string {
+  if (values.length === 1) return 'one run';
+  return `${Math.min(...values).toFixed(1)}-${Math.max(...values).toFixed(1)}`;
 }
 
 const perCore = ({ hashedBytes = 0 }: VerificationWorkload, cpuSeconds: number): number =>
