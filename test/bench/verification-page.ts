@@ -106,7 +106,8 @@ export function verificationSection(
   const now = new Date().toISOString();
   return `## Verification: ${workload.title}
 
-${workload.describes} From S3, whole processes, nothing cached.
+${workload.describes} From S3, whole processes, nothing cached: Kopia is
+connected before, which is not counted, and its cache emptied; Drydock's run has everything in it.
 
 ${verificationTable(workload, all)}
 
