@@ -75,13 +75,19 @@ export class InstalledDrydock {
     );
   }
 
-  /** What a restore of the snapshot leaves in a folder, with the hashes of all files. */
-  async restore(access: Access, snapshot: string): Promise<Tree> {
+  /**
+   * What a restore of the snapshot leaves in a folder, with the hashes of all files, and the paths of
+   * which it has something to say.
+   */
+  async restore(access: Access, snapshot: string): Promise<{ tree: Tree; told: Set<string> }> {
     const folder = await mkdtemp(join(this.#folder, 'restored-'));
     const { code, json } = await this.kopia(access, 'restore', snapshot, folder);
-    if (code !== 0) throw new Error(`drydock kopia restore: ${JSON.stringify(json)}`);
+    const problems = (json['problems'] ?? []) as readonly { readonly path: string }[];
+    if (code !== (problems.length > 0 ? 1 : 0)) {
+      throw new Error(`drydock kopia restore ended with ${code}: ${JSON.stringify(json)}`);
+    }
     const tree = await describeTree(folder);
     await rm(folder, { recursive: true });
-    return tree;
+    return { tree, told: new Set(problems.map(({ path }) => path)) };
   }
 }
