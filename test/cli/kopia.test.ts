@@ -94,6 +94,7 @@ describe('drydock kopia info', () => {
     expect(info.repositories[2]).toMatchObject({
       format: { version: 3, defaultPassword: true },
       maintenance: { owner: 'default@default', failing: [] },
+      policies: [{ target: 'default@default:snapshot-pod-volume/kopia/shop/db-0/data-db-0' }],
       snapshots: 2,
       findings: [{ code: 'KOPIA_DEFAULT_PASSWORD', severity: 'warning' }],
     });

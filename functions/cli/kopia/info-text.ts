@@ -18,6 +18,7 @@ export function infoText(info: RepositoryInfo, colors: Colors): string {
     ...maintenanceLines(maintenance),
     ['retention', retentionLine(format['retention'])],
     ['features', list(format['requiredFeatures']) || 'none required'],
+    ['policies', info.policies.map(({ target }) => target).join(', ') || 'none'],
     ['snapshots', snapshotsLine(info)],
   ];
   const shown = lines.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${printable(text)}`);

@@ -5,6 +5,8 @@ import {
 import {
   type MaintenanceParameters,
   maintenanceParametersOf,
+  type Policy,
+  policiesOf,
 } from '../../../shared/kopia/manifests/settings.ts';
 import type { Snapshot } from '../../../shared/kopia/manifests/snapshots.ts';
 import type { Repository } from '../../../shared/kopia/repository.ts';
@@ -32,6 +34,8 @@ export interface RepositoryInfo {
   >;
   readonly packs: number;
   readonly maintenance: Readonly<Record<string, unknown>>;
+  /** Whose, as Kopia prints it: `(global)`, `@host`, `user@host` or `user@host:path`. */
+  readonly policies: readonly { readonly target: string; readonly policy: unknown }[];
   readonly snapshots: number;
   readonly incompleteSnapshots: number;
   readonly sources: readonly {
@@ -122,6 +126,10 @@ async function infoOf(
     contents: contentAmounts(repository),
     packs: indexes.contents.packs.count,
     maintenance: maintenanceFacts(maintenanceParametersOf(manifests), schedule),
+    policies: policiesOf(manifests).map(({ target, data }) => ({
+      target: targetText(target),
+      policy: data,
+    })),
     snapshots: snapshots.filter(({ incompleteReason }) => incompleteReason === undefined).length,
     incompleteSnapshots: snapshots.filter(({ incompleteReason }) => incompleteReason !== undefined)
       .length,
@@ -188,6 +196,11 @@ function maintenanceFacts(
     ...(ended.length > 0 && { lastFullAt: iso(new Date(Math.max(...ended))) }),
     failing: failed,
   };
+}
+
+function targetText({ host, userName, path }: Policy['target']): string {
+  if (host === undefined) return '(global)';
+  return `${userName ?? ''}@${host}${path === undefined ? '' : `:${path}`}`;
 }
 
 function sourcesOf(snapshots: readonly Snapshot[]): RepositoryInfo['sources'] {

@@ -211,7 +211,7 @@ export async function restoreTree(
   await forEachLimited(
     isTree ? filesBelow(top) : oneFile(top),
     LIMITS,
-    ({ file }) => Math.min(file.entry.sizeBytes, WEIGHT_MAX),
+    ({ file }) => Math.min(Math.max(0, file.entry.sizeBytes), WEIGHT_MAX),
     async ({ file, path, folder }) => {
       signal.throwIfAborted();
       const { entry } = file;

@@ -97,7 +97,6 @@ export async function checkContents(run: ContentRun): Promise<ContentRunResult> 
       proofs.set(nameKey(run, pack.packId), isWhole ? run.now.getTime() : 0);
     }
   }
-  if (unreadPacks > 0 && unreadPacks === chosen.length) throw unreadError;
   const findings = [
     ...skippedFinding(run, skipped.archived, 'their storage class is an archive'),
     ...skippedFinding(run, skipped.fee, 'their storage class charges for reading'),

@@ -82,7 +82,8 @@ export function snapshotProblemFinding(url: string, problem: SnapshotProblem): F
 
 /**
  * Kopia sets the next full maintenance one interval ahead whenever one has ended, so that one that
- * is overdue by a whole interval was missed.
+ * is overdue by a whole interval was missed. Before the first one it has no date: then it was due one
+ * interval after its parameters were set, which happens when the repository is made.
  */
 export function maintenanceFindings(
   url: string,
@@ -90,17 +91,17 @@ export function maintenanceFindings(
   parameters: MaintenanceParameters | undefined,
   now: Date,
 ): readonly Finding[] {
-  const next = schedule?.nextFullMaintenance;
-  const full = parameters?.full;
-  if (next === undefined || full === undefined || !full.enabled) return [];
-  const overdueMs = now.getTime() - next.getTime();
+  if (parameters === undefined || !parameters.full.enabled) return [];
+  const { owner, full, modified } = parameters;
+  const due = schedule?.nextFullMaintenance ?? new Date(modified.getTime() + full.intervalMs);
+  const overdueMs = now.getTime() - due.getTime();
   if (overdueMs <= full.intervalMs) return [];
-  const owner = parameters?.owner ?? '';
   const hours = Math.floor(overdueMs / 3_600_000);
-  const message = `Full maintenance has been due for ${hours} hours; its owner is "${owner}"`;
+  const never = schedule?.nextFullMaintenance === undefined ? ' and has never run' : '';
+  const message = `Full maintenance has been due for ${hours} hours${never}; its owner is "${owner}"`;
   return [
     finding('KOPIA_MAINTENANCE_OVERDUE', url, message, {
-      evidence: { owner, dueAt: next.toISOString(), overdueHours: hours },
+      evidence: { owner, dueAt: due.toISOString(), overdueHours: hours },
     }),
   ];
 }
