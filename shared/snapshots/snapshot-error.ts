@@ -1,0 +1,37 @@
+import { DrydockError } from '../model/errors.ts';
+
+/** What can go wrong when a cloud is asked about snapshots. None of it ever means "absent" (S7). */
+export type SnapshotErrorCode =
+  /** The identity may not ask, its credentials are not accepted, or it may not see this snapshot. */
+  | 'denied'
+  /** The cloud asks for a slower pace. */
+  | 'throttled'
+  /** No usable answer: no connection, a fault of the service, an answer that is not the cloud's. */
+  | 'unreachable'
+  /** The reference, or the request, is not one that the cloud takes. */
+  | 'invalid';
+
+const HINTS: Readonly<Record<SnapshotErrorCode, string>> = {
+  denied: 'Grant the identity the right to read snapshots, or check its credentials',
+  throttled: 'Run again later',
+  unreachable: 'Check the endpoint, the network and the state of the service, then run again',
+  invalid: 'Check the reference and the region',
+};
+
+export interface SnapshotErrorOptions {
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  /** How long the cloud asks to be left alone. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+export class SnapshotError extends DrydockError {
+  declare readonly code: SnapshotErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: SnapshotErrorCode, message: string, options: SnapshotErrorOptions = {}) {
+    super('operation', code, message, { hint: options.hint ?? HINTS[code], cause: options.cause });
+    this.name = 'SnapshotError';
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
