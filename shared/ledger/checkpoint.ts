@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import { checkpointKey } from './keys.ts';
 import { type RecordKind, readRecord, swapRecord } from './record.ts';
 
 /** What a route remembers from run to run; what to copy is always found out afresh. */
@@ -26,11 +26,6 @@ const CHECKPOINT: RecordKind<RouteCheckpoint> = {
     return record;
   },
 };
-
-function checkpointKey(source: string, target: string): string {
-  const name = createHash('sha256').update(`${source}\n${target}`).digest('hex').slice(0, 32);
-  return `checkpoints/replicate-${name}.json`;
-}
 
 export async function readCheckpoint(
   state: ObjectStore,

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../model/clock.ts';
 import { DrydockError } from '../model/errors.ts';
 import type { ObjectStore } from '../stores/store.ts';
 import { isStoreError } from '../stores/store-error.ts';
+import { leaseKey } from './keys.ts';
 import { type RecordKind, readRecord, type Stored, swapRecord } from './record.ts';
 
 /** Who holds a lease: told to whoever is refused, and compared by whoever comes after a crash. */
@@ -61,11 +61,6 @@ export interface Lease {
   /** Throws LEASE_LOST when the lease has ended; asked before each step that must not be doubled. */
   check(): void;
   release(): Promise<void>;
-}
-
-/** The key of the lease on `subject`: readable nowhere, but the same for everybody. */
-export function leaseKey(subject: string): string {
-  return `leases/${createHash('sha256').update(subject).digest('hex').slice(0, 32)}.json`;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { readCheckpoint, writeCheckpoint } from '../../shared/ledger/checkpoint.ts';
-import { acquireLease, leaseKey } from '../../shared/ledger/lease.ts';
+import { leaseKey } from '../../shared/ledger/keys.ts';
+import { acquireLease } from '../../shared/ledger/lease.ts';
 import { type RecordKind, readRecord, swapRecord } from '../../shared/ledger/record.ts';
 import { bytesBody } from '../../shared/stores/checksum.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';

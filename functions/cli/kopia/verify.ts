@@ -16,6 +16,9 @@ import {
   verifyRepository,
 } from '../../../shared/kopia/verification.ts';
 import type { Share } from '../../../shared/kopia/verify/share.ts';
+import { kopiaVerificationKey } from '../../../shared/ledger/keys.ts';
+import { KOPIA_VERIFICATION } from '../../../shared/ledger/kopia-verification.ts';
+import { readRecord, swapRecord } from '../../../shared/ledger/record.ts';
 import { deadlineAt } from '../../../shared/model/clock.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import type { Report } from '../../../shared/model/report.ts';
@@ -28,7 +31,6 @@ import { json } from '../terminal.ts';
 import { type EachOutcome, eachRepository, errorRecords } from './every.ts';
 import { wrongPassword } from './password.ts';
 import { type KopiaOptions, repositoryUrl, type Session, withSession } from './session.ts';
-import { readVerification, writeVerification } from './verification-store.ts';
 import { closingLine, verifiedText } from './verify-text.ts';
 import { workerUrl } from './worker-url.ts';
 
@@ -152,15 +154,17 @@ async function verifyOne(
   asked: VerifyOptions,
 ): Promise<KopiaVerification> {
   const { signal, log } = session;
-  const url = `${locationIdentity(session.place.location)}#${prefix}`;
-  const known = state && (await readVerification(state, url, { signal }));
+  const key = kopiaVerificationKey(`${locationIdentity(session.place.location)}#${prefix}`);
+  const known = state && (await readRecord(state, key, KOPIA_VERIFICATION, { signal }));
   const result = await withPasswords(session, prefix, {
     ...asked,
-    ...(known?.state !== undefined && { state: known.state }),
+    ...(known !== undefined && { state: known.value }),
   });
-  if (state !== undefined && known !== undefined && result.state !== undefined) {
-    const isKept = await writeVerification(state, known, result.state, { signal });
-    if (!isKept) log.log('warning', 'another run has written the state first: its word stands');
+  if (state !== undefined && result.state !== undefined) {
+    const next = { value: result.state, nonce: randomUUID(), previousEtag: known?.etag };
+    const etag = await swapRecord(state, key, KOPIA_VERIFICATION, next, { signal });
+    if (etag === undefined)
+      log.log('warning', 'another run has written the state first: its word stands');
   }
   return result;
 }
