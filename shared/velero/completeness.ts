@@ -56,11 +56,13 @@ export function parseBackupMetadata(json: string): BackupMetadata | string {
 /**
  * What the server's defaults in a Backup resource tell about its version.
  * Source: velero v1.10.0, v1.11.0, v1.13.0 and v1.18.2, pkg/apis/velero/v1/backup_types.go:
- * `itemOperationTimeout` came with the operations of 1.11, `hookStatus` with 1.13, and both are
- * filled in every backup since.
+ * `itemOperationTimeout` came with the operations of 1.11, `hookStatus` with 1.13 (in the store from the
+ * finalizer on) and the default of `volumeGroupSnapshotLabelKey` with 1.17.
  */
 export function writtenSince(backup: unknown): WrittenSince {
-  if (member(member(backup, 'status'), 'hookStatus') !== undefined) return '1.13';
+  const group = member(member(backup, 'spec'), 'volumeGroupSnapshotLabelKey');
+  const hooks = member(member(backup, 'status'), 'hookStatus');
+  if (hooks !== undefined || group !== undefined) return '1.13';
   if (member(member(backup, 'spec'), 'itemOperationTimeout') !== undefined) return '1.11';
   return '1.0';
 }

@@ -29,7 +29,7 @@ export async function referencedNamespaces(
   const volumes = recordsOf(await read(VOLUME_INFO_SUFFIX, parseVolumeInfo));
   if (podVolumes === undefined || volumes === undefined) return undefined;
   const namespaces = [...podVolumes.map(ofPodVolume), ...volumes.flatMap(ofVolume)];
-  return new Set(namespaces.filter((name) => name !== undefined && name !== ''));
+  return new Set(namespaces.filter((name) => name !== '').filter((name) => name !== undefined));
 }
 
 /** Velero's own, by the names it gives it. */
