@@ -51,7 +51,8 @@ export function damageTable(judgements: readonly Judgement[]): string {
   return [
     `Written by \`node test/real/kopia-damage.ts --write\` from runs against Kopia ${toolVersion('kopia')}, each command with an`,
     'empty cache; `npm run test:real` holds that it is still so. *yes*: it complains; *-*: it ends well;',
-    '*no end*: it was stopped; empty: it does not come so far, because the repository does not open.',
+    '*no end*: it was stopped, or crashed of its recursion; empty: not tried, as the repository does not',
+    'open or a restore would leave its folder.',
     '*harmless*: nothing that a restore needs is lost.',
     '',
     '| Damage | What was done | `structure` | `content` | `kopia` opens, lists | `content verify` | `content verify --full` | `snapshot verify`, all files | `restore` | Our finding |',
