@@ -185,7 +185,7 @@ export class TarReader {
       return { sizeBytes, treatment: 'skip', pieces: [], done: () => {} };
     }
     const path = plainPath(name ?? '');
-    if (kind === 'directory' || path.endsWith('/')) {
+    if (kind === 'directory' || path === '' || path.endsWith('/')) {
       return { sizeBytes, treatment: 'skip', pieces: [], done: () => {} };
     }
     const treatment = this.#visitor.treat(path, sizeBytes);
