@@ -143,6 +143,8 @@ function intervalSlots(
       const isAnswered = backup !== undefined && nth === count;
       if (due > span.from) slots.push(isAnswered ? { due, backup } : { due });
     }
+    // One more than may be judged is kept, which tells that there were more.
+    if (slots.length > 2 * slotsMax) slots.splice(0, slots.length - slotsMax - 1);
   };
   const { lastSkipped } = facts;
   const skip = lastSkipped !== undefined && lastSkipped > span.from && lastSkipped <= span.until;

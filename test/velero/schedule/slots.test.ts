@@ -137,6 +137,10 @@ describe('a slot is', () => {
     expect(verdicts([EIGHTH], { lastSkipped })).toEqual({ 8: 'met', 9: 'missed', 10: 'skipped' });
   });
 
+  test('skipped too when the server has yet to obey', () => {
+    expect(verdicts([EIGHTH, NINTH], { willSkip: true })[10]).toBe('skipped');
+  });
+
   test('held back by a backup of the schedule that is still being made', () => {
     const long = { ...NINTH, completed: new Date('2026-03-10T13:00:00Z'), phase: 'InProgress' };
     const slots = judge([EIGHTH, long]).schedules[0]?.slots ?? [];
@@ -208,6 +212,21 @@ describe('a schedule', () => {
     expect(judged?.nextDue).toEqual(new Date('2026-03-10T12:01:10Z'));
   });
 
+  test('@every begins anew at a skip, and at the first backup where nothing else is known', () => {
+    const lastSkipped = new Date('2026-03-09T18:00:00Z');
+    const expression = '@every 24h';
+    const first = backup('2026-03-08T12:00:30Z');
+    const [skipping] = judge([first], { expression, lastSkipped }).schedules;
+    expect(skipping?.slots.map(({ verdict }) => verdict)).toEqual(['met', 'skipped']);
+    expect(skipping?.nextDue).toEqual(new Date('2026-03-10T18:00:00Z'));
+    const schedules = [configuredSchedule('daily', expression)];
+    const windowStart = new Date('2026-03-07T00:00:00Z');
+    const judged = judge([first], {}, { schedules, windowStart, clusterSeen: false });
+    expect(judged.schedules[0]?.slots.map(({ due }) => due.toISOString())).toEqual([
+      '2026-03-09T12:00:30.000Z',
+    ]);
+  });
+
   test('in a zone: names are read by the clocks of the server, twice shown hours by creation', () => {
     const serverZone = openZone('Europe/Berlin') ?? UTC;
     const now = new Date('2026-10-25T12:00:00Z');
@@ -228,6 +247,18 @@ describe('a schedule', () => {
     expect(judged?.isTruncated).toBe(true);
     expect(judged?.slots.at(-1)?.due).toEqual(NOW);
     expect(judged?.slots.length).toBeLessThanOrEqual(10);
+  });
+
+  test.each(['@every 1s', '* * * * *'])('"%s" over five years is bounded', (expression) => {
+    const facts = { expression, created: new Date('2021-03-10T00:00:00Z'), ttlMs: 1e12 };
+    const made = Array.from({ length: 200 }, (_, n) => backup(new Date(NOW.getTime() - n * 6e8)));
+    const [judged] = judge(made, facts, {
+      windowStart: new Date(0),
+      limits: { slotsMax: 100 },
+    }).schedules;
+    expect(judged?.isTruncated).toBe(true);
+    expect(judged?.slots.length).toBeLessThanOrEqual(100);
+    expect(judged?.slots.at(-1)?.due.getTime()).toBeGreaterThan(NOW.getTime() - 120_000);
   });
 });
 
