@@ -57,7 +57,7 @@ export interface ContentsSummary extends ContentsTotals, VolumeFacts {
 }
 
 const PROBLEMS_MAX = 20;
-const NAMES_MAX = 100_000;
+const NAMES_MAX = 20_000;
 /** The copies of an object are neighbours, but for the few that the finalizer wrote anew. */
 const WAITING_MAX = 20_000;
 

@@ -43,7 +43,7 @@ export interface ContentsTotals {
 
 export interface ContentsLimits {
   readonly storedSizeBytesMax: number;
-  /** Reading takes about 3 s for each GiB. */
+  /** Reading takes some 6 s for each GiB. */
   readonly inflatedSizeBytesMax: number;
   readonly entriesMax: number;
 }

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -115,6 +118,15 @@ describe('the tarball', () => {
     });
     const many = await rootWithTar(...Array.from({ length: 11 }, () => entry(POD)), END);
     expect(await summarizeContents(many, 'b', { limits })).toMatchObject({ state: 'too-large' });
+  });
+
+  test('very many names and large labels stay within a small heap', async () => {
+    const program = join(import.meta.dirname, 'many.ts');
+    const run = promisify(execFile)(process.execPath, ['--max-old-space-size=96', program]);
+    const answer = JSON.parse((await run).stdout);
+    expect(answer).toMatchObject({ objects: 30_000, isCut: true, single: 0 });
+    const [claims, namespaces, resources] = answer.sizes;
+    expect([claims < 5000, namespaces, resources]).toEqual([true, 20_000, 20_000]);
   });
 
   test('global PAX records cannot make every entry dear', async () => {
