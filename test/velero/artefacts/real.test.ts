@@ -49,3 +49,24 @@ test.each(names)(
     expect(contents.value.formatVersion).toBe('1.1.0');
   },
 );
+
+test('the status is what the cluster says of the same backups', async () => {
+  const records = fixture.answer('answers/cluster', 'backups') as {
+    metadata: { name: string; uid: string };
+    status: { phase: string; errors?: number; hookStatus?: { hooksFailed?: number } };
+  }[];
+  expect(records.length).toBe(names.length + 1);
+  for (const { metadata, status } of records) {
+    const artefacts = await readBackupArtefacts(root, metadata.name);
+    if (artefacts.metadata.state !== 'read') {
+      expect([metadata.name, artefacts.metadata.state]).toEqual(['lost-upload', 'absent']);
+      expect(artefacts.hasLog).toBe(true);
+      continue;
+    }
+    const { value } = artefacts.metadata;
+    expect(value.uid).toBe(metadata.uid);
+    expect(value.status.phase).toBe(status.phase);
+    expect(value.status.errors).toBe(status.errors ?? 0);
+    expect(value.status.hooks?.failed ?? 0).toBe(status.hookStatus?.hooksFailed ?? 0);
+  }
+});
