@@ -1,9 +1,12 @@
 import { DrydockError } from '../model/errors.ts';
+import type { UncheckedSnapshot } from './snapshot-witness.ts';
 
 /** What can go wrong when a cloud is asked about snapshots. None of it ever means "absent" (S7). */
 export type SnapshotErrorCode =
   /** The identity may not ask, its credentials are not accepted, or it may not see this snapshot. */
   | 'denied'
+  /** The credentials are not of the account or subscription in question. */
+  | 'other_account'
   /** The cloud asks for a slower pace. */
   | 'throttled'
   /** No usable answer: no connection, a fault of the service, an answer that is not the cloud's. */
@@ -13,6 +16,7 @@ export type SnapshotErrorCode =
 
 const HINTS: Readonly<Record<SnapshotErrorCode, string>> = {
   denied: 'Grant the identity the right to read snapshots, or check its credentials',
+  other_account: 'Use an identity of the account or subscription that the snapshots are in',
   throttled: 'Run again later',
   unreachable: 'Check the endpoint, the network and the state of the service, then run again',
   invalid: 'Check the reference and the region',
@@ -34,4 +38,13 @@ export class SnapshotError extends DrydockError {
     this.name = 'SnapshotError';
     this.retryAfterMs = options.retryAfterMs;
   }
+}
+
+/**
+ * What a failed request leaves of the references that it asked for.
+ * @throws the error itself when it is none of the cloud's: a cancellation, or a defect.
+ */
+export function unchecked(error: unknown): UncheckedSnapshot {
+  if (!(error instanceof SnapshotError)) throw error;
+  return { outcome: 'unchecked', reason: error.code, message: error.message };
 }

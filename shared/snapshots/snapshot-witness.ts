@@ -43,13 +43,19 @@ export type SnapshotAnswer =
    * only after it has seen that it is in that account.
    */
   | { readonly outcome: 'absent' }
-  | { readonly outcome: 'unchecked'; readonly reason: UncheckedReason; readonly message: string };
+  | UncheckedSnapshot;
+
+export interface UncheckedSnapshot {
+  readonly outcome: 'unchecked';
+  readonly reason: UncheckedReason;
+  readonly message: string;
+}
 
 /**
- * Why nothing is known. Beyond the failures of asking: the reference or the credentials belong to
- * another account, subscription or region than the witness speaks for; or the reference is none.
+ * Why nothing is known: asking failed, the reference or the credentials belong to another account,
+ * subscription or region than the witness speaks for, or the reference is none.
  */
-export type UncheckedReason = SnapshotErrorCode | 'other_account' | 'other_region';
+export type UncheckedReason = SnapshotErrorCode | 'other_region';
 
 /**
  * Where a snapshot is in its life. `pending`: its data is still being copied, and Velero counts it
