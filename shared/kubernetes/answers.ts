@@ -1,5 +1,9 @@
 import { parseJson, readWhole } from './json-scan.ts';
-import { isKubernetesError, KubernetesError, type KubernetesErrorCode } from './kubernetes-error.ts';
+import {
+  isKubernetesError,
+  KubernetesError,
+  type KubernetesErrorCode,
+} from './kubernetes-error.ts';
 import type { Attempt, HttpAnswer } from './transport.ts';
 
 /** What the server said of a failure: `metav1.Status`. Fields are untrusted and may be anything. */

@@ -78,7 +78,12 @@ export function kubernetesApi(connection: Connection, options: ClientOptions): K
       await repeated(
         parts,
         signal,
-        async () => readJson((await send(parts, call)).body, limits.objectSizeBytesMax, attemptOf(parts, call)),
+        async () =>
+          readJson(
+            (await send(parts, call)).body,
+            limits.objectSizeBytesMax,
+            attemptOf(parts, call),
+          ),
         ({ code }) => code === 'throttled',
       );
     },

@@ -110,6 +110,9 @@ function pageEnd(json: Buffer | undefined): PageEnd | undefined {
   const list = json && record(jsonOrNothing(json));
   const metadata = record(list?.['metadata']);
   if (metadata === undefined || !text(list, 'kind').endsWith('List')) return undefined;
+  // Whatever still is in there was not seen, and nothing may pass for an empty list but one.
+  const left = list?.['items'];
+  if (left !== null && !(Array.isArray(left) && left.length === 0)) return undefined;
   return {
     resourceVersion: text(metadata, 'resourceVersion'),
     next: text(metadata, 'continue'),
