@@ -28,29 +28,46 @@ export type Ask = <T>(request: () => Promise<T>, signal?: AbortSignal) => Promis
 
 /**
  * The one place where questions about snapshots are repeated: each single request, so that pages
- * and batches that were answered are not asked for again.
+ * and batches that were answered are not asked for again. Once a request has failed to its last
+ * attempt, the others have one attempt each until one succeeds: a cloud that is down is not waited
+ * for a thousand times.
  */
 export function asking(policy: AskingPolicy, clock: Clock): Ask {
+  let isDown = false;
   return async (request, signal) => {
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       try {
-        return await request();
+        const answer = await request();
+        isDown = false;
+        return answer;
       } catch (error) {
-        const delayMs = waitAfter(error, attempt, policy);
-        if (delayMs === undefined || signal?.aborted) throw error;
-        policy.onRetry?.(error as SnapshotError, delayMs);
+        if (signal?.aborted || !mayPass(error)) throw error;
+        const delayMs = isDown ? undefined : waitAfter(error, attempt, policy);
+        if (delayMs === undefined) {
+          isDown = true;
+          throw error;
+        }
+        policy.onRetry?.(error, delayMs);
         await clock.sleep(delayMs, signal);
       }
     }
   };
 }
 
-function waitAfter(error: unknown, attempt: number, policy: AskingPolicy): number | undefined {
-  if (!(error instanceof SnapshotError) || attempt >= policy.attemptsMax) return undefined;
-  if (error.code !== 'throttled' && error.code !== 'unreachable') return undefined;
+function mayPass(error: unknown): error is SnapshotError {
+  if (!(error instanceof SnapshotError)) return false;
+  return error.code === 'throttled' || error.code === 'unreachable';
+}
+
+function waitAfter(
+  { retryAfterMs = 0 }: SnapshotError,
+  attempt: number,
+  policy: AskingPolicy,
+): number | undefined {
+  if (attempt >= policy.attemptsMax) return undefined;
   const ceilingMs = Math.min(policy.delayMsMax, policy.firstDelayMs * 2 ** (attempt - 1));
   const ownMs = Math.round(ceilingMs * (0.5 + policy.random() / 2));
-  const delayMs = Math.max(ownMs, error.retryAfterMs ?? 0);
+  const delayMs = Math.max(ownMs, retryAfterMs);
   return delayMs > policy.delayMsMax ? undefined : delayMs;
 }

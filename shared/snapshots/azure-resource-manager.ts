@@ -29,8 +29,8 @@ export interface ArmReader {
  * and "Snapshots - List" of the Azure Compute REST reference.
  */
 const API_VERSION = '2024-03-02';
-/** No answer for this long is none; ARM itself gives up after a minute. */
-const SILENCE_MS = 90_000;
+/** No whole answer within this time is none. ARM itself gives up after a minute. */
+const SILENCE_MS = 60_000;
 /** A page holds some hundred resources of about two kilobytes. */
 const ANSWER_SIZE_BYTES_MAX = 32 * 1024 * 1024;
 /** A token with less life than this is not used any more. */

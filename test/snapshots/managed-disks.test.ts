@@ -21,7 +21,9 @@ const armId = (name: string, group = 'backups', subscription = SUBSCRIPTION): st
 const listedId = (name: string): string => armId(name, 'BACKUPS');
 
 interface WitnessParts {
-  readonly getToken?: () => Promise<{ token: string; expiresOnTimestamp: number } | null>;
+  readonly getToken?: (
+    scope: string | string[],
+  ) => Promise<{ token: string; expiresOnTimestamp: number } | null>;
   readonly clock?: ReturnType<typeof fakeClock>;
 }
 
@@ -281,11 +283,22 @@ describe('managed-disk snapshots', () => {
     expect(slept).toEqual([7000]);
   });
 
+  test('a cloud that is down is not waited for once per reference', async () => {
+    const witness = await start({ fault: () => 'reset' });
+    const ids = Array.from({ length: 100 }, (_, at) => armId('one', `group-${at}`));
+    const answers = await witness.lookUp(ids);
+    expect([...answers.values()].every(({ outcome }) => outcome === 'unchecked')).toBe(true);
+    expect(answers.size).toBe(100);
+    // Four at a time try six times, the others once.
+    expect(fake.requests.length).toBeLessThanOrEqual(100 + 4 * 5);
+  });
+
   test('a token is used until shortly before its end', async () => {
     const clock = fakeClock();
     let issued = 0;
-    const getToken = async () => {
+    const getToken = async (scope: string | string[]) => {
       issued += 1;
+      expect(scope).toBe(`${fake.url}/.default`);
       return { token: TOKEN, expiresOnTimestamp: clock.now().getTime() + 600_000 };
     };
     fake = await fakeArm({ subscription: SUBSCRIPTION, snapshots: many(3), token: TOKEN });
