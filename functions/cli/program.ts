@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { configCommand } from './config.ts';
 import type { CliContext } from './context.ts';
+import { evidenceCommand } from './evidence.ts';
 import { initCommand } from './init.ts';
 import { kopiaCommand } from './kopia.ts';
 import { FAIL_ON, OUTPUTS, oneOf, parseDuration } from './options.ts';
@@ -100,6 +101,7 @@ function createProgram(context: CliContext, finish: Finish): Command {
   program.addCommand(initCommand(context));
   program.addCommand(replicateCommand(context, finish));
   program.addCommand(kopiaCommand(context, finish));
+  program.addCommand(evidenceCommand(context, finish));
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ showGlobalOptions: true });
     command.configureOutput({

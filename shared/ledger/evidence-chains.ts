@@ -1,4 +1,4 @@
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader } from '../stores/store.ts';
 import { CHAIN_ANCHOR, CHAIN_HEAD, type Chain, readLinkAt } from './evidence-record.ts';
 import { chainFolder, EVIDENCE_FOLDER, evidenceName } from './keys.ts';
 import { isDamagedRecord, readRecord } from './record.ts';
@@ -14,7 +14,7 @@ export interface FoundChain {
 
 /** Every chain in the state, ascending by job. */
 export async function* listChains(
-  state: ObjectStore,
+  state: ObjectReader,
   options: CallOptions = {},
 ): AsyncGenerator<FoundChain> {
   for await (const job of state.listDirectories(EVIDENCE_FOLDER, options)) {
@@ -28,7 +28,7 @@ export async function* listChains(
 
 /** The name of the folder is a hash, so that whoever claims it can be held to it. */
 async function chainOf(
-  state: ObjectStore,
+  state: ObjectReader,
   folder: string,
   options: CallOptions,
 ): Promise<Chain | undefined> {

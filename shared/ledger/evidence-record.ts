@@ -1,4 +1,4 @@
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader, ObjectStore } from '../stores/store.ts';
 import { canonicalJson, isSha256Hex, type JsonObject, sha256Hex } from './canonical.ts';
 import { chainFolder, evidenceName } from './keys.ts';
 import {
@@ -120,7 +120,7 @@ export function evidenceBytes(state: ObjectStore, record: EvidenceRecord): Uint8
  * @throws RECORD_DAMAGED when it is not what Drydock writes there; RECORD_NEWER
  */
 export async function readLink(
-  state: ObjectStore,
+  state: ObjectReader,
   chain: Chain,
   sequence: number,
   options: CallOptions,
@@ -138,7 +138,7 @@ export async function readLink(
 
 /** The same for any key, whatever chain the record is of. */
 export async function readLinkAt(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   options: CallOptions,
 ): Promise<Link | undefined> {

@@ -1,4 +1,4 @@
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader } from '../stores/store.ts';
 import { readMark } from './evidence.ts';
 import {
   anchorKey,
@@ -80,7 +80,7 @@ const PROBLEMS_MAX = 100;
  * @throws RECORD_NEWER; StoreErrors: what could not be read is not taken for missing (S7)
  */
 export async function verifyChain(
-  state: ObjectStore,
+  state: ObjectReader,
   chain: Chain,
   options: VerifyChainOptions,
 ): Promise<ChainVerification> {
@@ -98,7 +98,7 @@ type Read =
   | { readonly key: string; readonly sequence: number; readonly link: Link | string | undefined };
 
 class ChainWalk {
-  readonly #state: ObjectStore;
+  readonly #state: ObjectReader;
   readonly #chain: Chain;
   readonly #options: VerifyChainOptions;
   readonly #problems: ChainProblem[] = [];
@@ -112,7 +112,7 @@ class ChainWalk {
   #firstSignature: SignatureState | 'unchecked' | undefined;
   #hashAtHead: string | null | undefined;
 
-  constructor(state: ObjectStore, chain: Chain, options: VerifyChainOptions) {
+  constructor(state: ObjectReader, chain: Chain, options: VerifyChainOptions) {
     this.#state = state;
     this.#chain = chain;
     this.#options = options;

@@ -1,5 +1,5 @@
 import { DrydockError } from '../model/errors.ts';
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader, ObjectStore } from '../stores/store.ts';
 import type { JsonObject } from './canonical.ts';
 import { sha256Hex } from './canonical.ts';
 import {
@@ -101,7 +101,7 @@ export async function moveMark(
 
 /** @throws RECORD_DAMAGED when it is the mark of another chain */
 export async function readMark(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   kind: RecordKind<ChainMark>,
   chain: Chain,

@@ -1,4 +1,4 @@
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader, ObjectStore } from '../stores/store.ts';
 import { isSha256Hex } from './canonical.ts';
 import { firstSightKey } from './keys.ts';
 import { damaged, type RecordKind, readRecord, swapRecord } from './record.ts';
@@ -106,7 +106,7 @@ export async function recordFirstSight(
 }
 
 export async function readFirstSight(
-  state: ObjectStore,
+  state: ObjectReader,
   location: string,
   backup: string,
   options: CallOptions = {},

@@ -1,6 +1,6 @@
 import { DrydockError } from '../model/errors.ts';
 import { isRungAtLeast, RUNGS, type Rung } from '../model/rung.ts';
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader, ObjectStore } from '../stores/store.ts';
 import { inOrder } from './in-order.ts';
 import { proofKey, proofsPrefix } from './keys.ts';
 import { damaged, type RecordKind, readRecord, type Stored, swapRecord } from './record.ts';
@@ -111,7 +111,7 @@ function isNewer(left: Proof, right: Proof): boolean {
 }
 
 export async function readProofs(
-  state: ObjectStore,
+  state: ObjectReader,
   id: RecoveryPointId,
   options: CallOptions = {},
 ): Promise<ProofRecord | undefined> {
@@ -120,7 +120,7 @@ export async function readProofs(
 
 /** A record that lies under another point's key would prove what nobody looked at. */
 async function readProofAt(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   options: CallOptions,
 ): Promise<Stored<ProofRecord> | undefined> {
@@ -139,7 +139,7 @@ const READS_AT_ONCE = 16;
  * @throws rather than leave out a record that it cannot read: it may be the last good one (S4)
  */
 export async function* listProofs(
-  state: ObjectStore,
+  state: ObjectReader,
   of: { readonly location: string; readonly application?: string },
   options: CallOptions = {},
 ): AsyncGenerator<ProofRecord> {
@@ -191,7 +191,7 @@ export interface NewestProven {
  * the proven age is counted from. Reads from the newest point backwards until there is one.
  */
 export async function newestProven(
-  state: ObjectStore,
+  state: ObjectReader,
   of: { readonly location: string; readonly application: string },
   rung: Rung,
   standing: Standing,

@@ -1,6 +1,6 @@
 import { DrydockError } from '../model/errors.ts';
 import { bytesBody, collect } from '../stores/checksum.ts';
-import type { CallOptions, ObjectStore } from '../stores/store.ts';
+import type { CallOptions, ObjectReader, ObjectStore } from '../stores/store.ts';
 import { isStoreError } from '../stores/store-error.ts';
 
 /**
@@ -44,7 +44,7 @@ export const RECORD_SIZE_BYTES_MAX = 256 * 1024;
  * @throws RECORD_DAMAGED when it cannot be read; nobody may treat that as absent.
  */
 export async function readRecord<T>(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   kind: RecordKind<T>,
   options: CallOptions = {},
@@ -118,7 +118,7 @@ export async function swapBytes(
  * @throws RECORD_DAMAGED when it is larger than `sizeBytesMax`: nothing of it was read.
  */
 export async function readBytes(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   sizeBytesMax: number,
   options: CallOptions,
@@ -134,7 +134,7 @@ export async function readBytes(
 
 /** @throws RECORD_NEWER */
 export function checkSchemaVersion(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   found: number,
   known: number,
@@ -155,7 +155,7 @@ function upgraded<T>(kind: RecordKind<T>, { schemaVersion, value }: Envelope): u
   throw new TypeError(`There is no way from schema version ${schemaVersion} to the present one`);
 }
 
-function parseEnvelope(state: ObjectStore, key: string, bytes: Uint8Array): Envelope {
+function parseEnvelope(state: ObjectReader, key: string, bytes: Uint8Array): Envelope {
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -176,7 +176,7 @@ function isEnvelope(value: unknown): value is Envelope {
 
 /** A record that cannot be believed: refused until somebody has looked. */
 export function damaged(
-  state: ObjectStore,
+  state: ObjectReader,
   key: string,
   why: string,
   cause?: unknown,

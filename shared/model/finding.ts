@@ -1,3 +1,4 @@
+import { EVIDENCE_FINDINGS } from './evidence-findings.ts';
 import { KOPIA_FINDINGS } from './kopia-findings.ts';
 import { REPLICATE_FINDINGS } from './replicate-findings.ts';
 
@@ -15,6 +16,7 @@ export interface FindingKind {
 
 /** Every code that Drydock can report. A code never changes its meaning and is never reused. */
 export const FINDINGS = {
+  ...EVIDENCE_FINDINGS,
   ...KOPIA_FINDINGS,
   ...REPLICATE_FINDINGS,
 } as const satisfies Readonly<Record<string, FindingKind>>;

@@ -1,6 +1,6 @@
 import type { Finding } from './finding.ts';
 
-export type JobName = 'replicate' | 'kopia-verify';
+export type JobName = 'replicate' | 'kopia-verify' | 'evidence-verify';
 
 /** What a run says of one thing it was asked about; what it could not check is never `verified`. */
 export type Verdict =

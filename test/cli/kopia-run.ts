@@ -22,8 +22,15 @@ export interface RunEnded extends Ended {
   readonly bytes: Buffer;
 }
 
+export function kopia(args: readonly string[], options: InProcess = {}): Promise<RunEnded> {
+  return inProcess(['kopia', ...args], options);
+}
+
 /** The command line in this process: as `drydock()`, without the seconds that a process takes. */
-export async function kopia(args: readonly string[], options: InProcess = {}): Promise<RunEnded> {
+export async function inProcess(
+  args: readonly string[],
+  options: InProcess = {},
+): Promise<RunEnded> {
   const [stdout, stderr] = [sink(options.onOutput), sink()];
   const context: CliContext = {
     env: options.env ?? {},
@@ -34,7 +41,7 @@ export async function kopia(args: readonly string[], options: InProcess = {}): P
     colors: colorsOf(stdout.stream, {}),
     errorColors: colorsOf(stderr.stream, {}),
   };
-  const code = await run(['kopia', ...args], context);
+  const code = await run(args, context);
   const bytes = Buffer.concat(stdout.pieces);
   return {
     code,
