@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../shared/ledger/canonical.ts';
-import { evidenceKey, headKey } from '../../shared/ledger/evidence-record.ts';
+import { appendEvidence } from '../../shared/ledger/evidence.ts';
+import { evidenceKey, headKey, type Link } from '../../shared/ledger/evidence-record.ts';
 import { verifyChain } from '../../shared/ledger/evidence-verify.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
+import { StoreError } from '../../shared/stores/store-error.ts';
 import { appendMany, at, CHAIN, put, STORES, textOf, uniqueId } from './world.ts';
 
 const now = new Date(at(1000));
@@ -136,6 +138,49 @@ describe('in a chain every single change is found:', () => {
         expect((await problemsOf(state)) > 0).toBe(sequence !== 0);
       }),
       { numRuns: 30 },
+    );
+  });
+});
+
+describe('runs at once on a store that fails at random', () => {
+  test('append each record that they were told of exactly once, and the chain is whole', async () => {
+    const faults = fc.array(fc.constantFrom('none', 'none', 'before', 'after', 'killed'), {
+      minLength: 30,
+      maxLength: 30,
+    });
+    await fc.assert(
+      fc.asyncProperty(faults, async (plan) => {
+        const state = await STORES.memory();
+        let write = 0;
+        const failing: ObjectStore = {
+          ...state,
+          async write(key, body, options) {
+            const fault = plan[write++] ?? 'none';
+            if (fault === 'killed') throw new Error('killed');
+            if (fault === 'before') throw new StoreError('unreachable', 'Cannot reach');
+            const info = await state.write(key, body, options);
+            if (fault === 'after') throw new StoreError('unreachable', 'Cannot hear the answer');
+            return info;
+          },
+        };
+        const runs = Array.from({ length: 6 }, (_, n) =>
+          appendEvidence({ state: failing, uniqueId }, CHAIN, {
+            at: at(1),
+            runId: `run-${n}`,
+            content: {},
+          }),
+        );
+        const ended = await Promise.allSettled(runs);
+        const told = ended.flatMap((each, n) => (each.status === 'fulfilled' ? [`run-${n}`] : []));
+        await appendEvidence({ state, uniqueId }, CHAIN, { at: at(2), runId: 'last', content: {} });
+        const written: string[] = [];
+        const onLink = ({ record }: Link) => void written.push(record.runId);
+        const { problems } = await verifyChain(state, CHAIN, { now, onLink });
+        expect(problems).toEqual([]);
+        expect(new Set(written).size).toBe(written.length);
+        expect(written).toEqual(expect.arrayContaining([...told, 'last']));
+      }),
+      { numRuns: 60 },
     );
   });
 });

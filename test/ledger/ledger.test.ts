@@ -95,7 +95,128 @@ describe('records', () => {
   });
 });
 
+describe('schema versions', () => {
+  /** The same kind in three releases: a text, a list of texts, a list and a language. */
+  const V1: RecordKind<{ text: string }> = { ...NOTE, schemaVersion: 1 };
+  interface Texts {
+    readonly texts: readonly string[];
+  }
+  const V2: RecordKind<Texts> = {
+    kind: 'note',
+    schemaVersion: 2,
+    parse(value) {
+      const { texts } = value as { texts?: unknown };
+      if (!Array.isArray(texts)) throw new TypeError('no texts');
+      return { texts };
+    },
+    upgrade: (value) => ({ texts: [(value as { text: string }).text] }),
+  };
+  const V3: RecordKind<Texts> = {
+    ...V2,
+    schemaVersion: 3,
+    upgrade: (value, from) => (from === 1 ? V2.upgrade?.(value, 1) : value),
+  };
+
+  test('that are older are upgraded, and the record stays until it is next changed', async () => {
+    const { state } = setUp();
+    const first = { value: { text: 'a' }, nonce: '1', previousEtag: undefined };
+    await swapRecord(state, 'n', V1, first);
+    for (const kind of [V2, V3]) {
+      expect((await readRecord(state, 'n', kind))?.value).toEqual({ texts: ['a'] });
+    }
+    // Rolled back before anything was written: as if the newer one had never been there.
+    expect((await readRecord(state, 'n', V1))?.value).toEqual({ text: 'a' });
+  });
+
+  test('that are newer are refused after a rollback, and never written over', async () => {
+    const { state } = setUp();
+    await swapRecord(state, 'n', V1, { value: { text: 'a' }, nonce: '1', previousEtag: undefined });
+    const read = await readRecord(state, 'n', V2);
+    const value = { texts: [...(read?.value.texts ?? []), 'b'] };
+    await swapRecord(state, 'n', V2, { value, nonce: '2', previousEtag: read?.etag });
+    await expect(readRecord(state, 'n', V1)).rejects.toMatchObject({ code: 'RECORD_NEWER' });
+    const late = { value: { text: 'c' }, nonce: '3', previousEtag: undefined };
+    expect(await swapRecord(state, 'n', V1, late)).toBeUndefined();
+    expect((await readRecord(state, 'n', V3))?.value).toEqual(value);
+  });
+
+  test.each([0, -1, 1.5, '2', null])('that are none (%s) are damage', async (schemaVersion) => {
+    const { state } = setUp();
+    const record = { schemaVersion, kind: 'note', nonce: '1', value: { text: 'x' } };
+    await put(state, 'n', JSON.stringify(record));
+    await expect(readRecord(state, 'n', V2)).rejects.toMatchObject({ code: 'RECORD_DAMAGED' });
+  });
+
+  test('without a way up are damage, not a guess', async () => {
+    const { state } = setUp();
+    await swapRecord(state, 'n', V1, { value: { text: 'a' }, nonce: '1', previousEtag: undefined });
+    await expect(readRecord(state, 'n', NOTE)).rejects.toMatchObject({ code: 'RECORD_DAMAGED' });
+  });
+});
+
+describe('the size of a record', () => {
+  const next = (bytes: number) => ({
+    value: { text: 'x'.repeat(bytes) },
+    nonce: '1',
+    previousEtag: undefined,
+  });
+
+  test('is capped before it is read, and what could not be read again is not written', async () => {
+    const { state } = setUp();
+    await put(state, 'n', 'x'.repeat(300 * 1024));
+    await expect(readRecord(state, 'n', NOTE)).rejects.toThrow('it is too large');
+    const writing = swapRecord(state, 'm', NOTE, next(300 * 1024));
+    await expect(writing).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' });
+    expect(await state.stat('m')).toBeUndefined();
+  });
+
+  test('may be larger where the kind says so', async () => {
+    const { state } = setUp();
+    const large = { ...NOTE, sizeBytesMax: 1024 * 1024 };
+    expect(await swapRecord(state, 'n', large, next(300 * 1024))).toBeDefined();
+    expect((await readRecord(state, 'n', large))?.value.text).toHaveLength(300 * 1024);
+  });
+});
+
+describe('a damaged record', () => {
+  test('is not quoted by what says so', async () => {
+    const { state } = setUp();
+    const canary = 'canary-5ecre7';
+    for (const text of [canary, `{"${canary}`, `{"kind":"${canary}"}`]) {
+      await put(state, 'n', text);
+      const error: unknown = await readRecord(state, 'n', NOTE).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'RECORD_DAMAGED' });
+      const told = error instanceof Error ? `${error.stack} ${String(error.cause)}` : '';
+      expect(told).not.toContain(canary);
+    }
+  });
+});
+
 describe('lease', () => {
+  test('of a crashed holder waits for a clock that is ahead, and for no longer', async () => {
+    const { deps, clock } = setUp();
+    const second = { ...owner, name: 'second' };
+    // Killed: nobody renews it any more.
+    const first = await acquireLease(
+      { ...deps, clock: { now: clock.now, sleep: () => new Promise(() => undefined) } },
+      't',
+      owner,
+    );
+    expect(first.signal.aborted).toBe(false);
+    const skewed = (ms: number) => ({
+      ...deps,
+      clock: { ...clock, now: () => new Date(clock.now().getTime() + ms) },
+    });
+    clock.advance(80_000);
+    // Its end has come by this clock, which may be wrong by half a minute.
+    await expect(acquireLease(skewed(30_000), 't', second)).rejects.toThrow(/a@here/);
+    await expect(acquireLease(skewed(-3_600_000), 't', second)).rejects.toThrow(/a@here/);
+    clock.advance(40_001);
+    const lease = await acquireLease(deps, 't', second);
+    expect(() => first.check()).toThrow(/Cannot keep the lease/);
+    await lease.release();
+  });
+
   test('goes to exactly one of 20 racers', async () => {
     const { deps, state } = setUp();
     const racers = Array.from({ length: 20 }, (_, at) =>
