@@ -9,8 +9,15 @@ import { forEachLimited } from '../model/limited.ts';
 import type { Ask } from './asking.ts';
 import { ec2Facts, translateEc2Error } from './ec2-errors.ts';
 import { ebsFacts, parseEbsReference } from './ec2-facts.ts';
-import { SnapshotError, unchecked } from './snapshot-error.ts';
-import type { SnapshotAnswer, SnapshotWitness, WitnessOptions } from './snapshot-witness.ts';
+import { ebsLocks } from './ec2-locks.ts';
+import { ec2Pages } from './ec2-pages.ts';
+import { unchecked } from './snapshot-error.ts';
+import type {
+  LookUpOptions,
+  SnapshotAnswer,
+  SnapshotWitness,
+  WitnessOptions,
+} from './snapshot-witness.ts';
 
 export interface Ec2WitnessOptions {
   /** Built with `EC2_CLIENT_SETTINGS`, for `region`. */
@@ -34,7 +41,7 @@ const IDS_PER_REQUEST = 200;
 const PAGE_MAX = 1000;
 const CONCURRENCY = 4;
 
-/** EBS snapshots of one account and region, by `DescribeSnapshots` alone. */
+/** EBS snapshots of one account and region, by `DescribeSnapshots`; locks are asked for apart. */
 export function ec2SnapshotWitness(options: Ec2WitnessOptions): SnapshotWitness {
   const place = `AWS ${options.region}`;
   const describe = pages(options, place);
@@ -68,34 +75,18 @@ type Describe = (
 
 /** All pages of one question. What EC2 says of unknown ids is thrown as it came. */
 function pages({ client, ask }: Ec2WitnessOptions, place: string): Describe {
-  return async function* describe(input, { signal }) {
-    for (let token: string | undefined, first = true; first || token; first = false) {
-      const command = new DescribeSnapshotsCommand({
-        ...input,
-        ...(token && { NextToken: token }),
-      });
-      const answer = await ask(async () => {
-        try {
-          const { Snapshots, NextToken } = await client.send(command, {
-            ...(signal && { abortSignal: signal }),
-          });
-          // An answer without a list was not EC2's: a proxy, or another service.
-          if (Snapshots === undefined) throw new Error('an answer without a list of snapshots');
-          return { Snapshots, NextToken };
-        } catch (error) {
-          throw unknownId(error) === undefined ? translateEc2Error(error, place, signal) : error;
-        }
-      }, signal);
-      yield* answer.Snapshots;
-      if (answer.NextToken && answer.NextToken === token) throw standingStill(place);
-      token = answer.NextToken;
-    }
-  };
-}
-
-function standingStill(place: string): SnapshotError {
-  const message = `Cannot list the snapshots of ${place}: a page names itself as the next one`;
-  return new SnapshotError('unreachable', message);
+  return (input, { signal }) =>
+    ec2Pages({
+      place,
+      ask,
+      signal,
+      isAnswer: (error) => input.SnapshotIds !== undefined && unknownId(error) !== undefined,
+      page: async (NextToken) => {
+        const command = new DescribeSnapshotsCommand({ ...input, ...(NextToken && { NextToken }) });
+        const answer = await client.send(command, { ...(signal && { abortSignal: signal }) });
+        return { items: answer.Snapshots, nextToken: answer.NextToken };
+      },
+    });
 }
 
 /** How EC2 refuses a whole batch because of one id in it, and what that says of the id. */
@@ -111,7 +102,7 @@ async function lookUp(
   options: Ec2WitnessOptions,
   place: string,
   describe: Describe,
-  call: WitnessOptions,
+  call: LookUpOptions,
 ): Promise<ReadonlyMap<string, SnapshotAnswer>> {
   const byId = new Map<string, SnapshotAnswer>();
   const idOf = new Map<string, string>();
@@ -134,12 +125,29 @@ async function lookUp(
     },
   );
 
+  if (call.locks === true) await addLocks(byId, options, place, call);
   const doubt = await doubtOfAbsence([...byId.values()], options, place, call);
   for (const [reference, id] of idOf) {
     const answer = byId.get(id) ?? hidden(id);
     answers.set(reference, answer.outcome === 'absent' ? (doubt ?? answer) : answer);
   }
   return answers;
+}
+
+async function addLocks(
+  byId: Map<string, SnapshotAnswer>,
+  options: Ec2WitnessOptions,
+  place: string,
+  call: WitnessOptions,
+): Promise<void> {
+  const found = [...byId].filter(([, { outcome }]) => outcome === 'found');
+  if (found.length === 0) return;
+  const locks = await ebsLocks(options, place, call);
+  for (const [id, answer] of found) {
+    if (answer.outcome !== 'found') continue;
+    const lock = locks === undefined ? 'unknown' : (locks.get(id) ?? 'none');
+    byId.set(id, { outcome: 'found', facts: { ...answer.facts, lock } });
+  }
 }
 
 function refusal(

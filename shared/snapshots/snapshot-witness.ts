@@ -20,7 +20,7 @@ export interface SnapshotWitness {
    */
   lookUp(
     references: readonly string[],
-    options?: WitnessOptions,
+    options?: LookUpOptions,
   ): Promise<ReadonlyMap<string, SnapshotAnswer>>;
   /**
    * Every snapshot that this account or subscription owns and that carries at least one of the tag
@@ -33,6 +33,11 @@ export interface SnapshotWitness {
 
 export interface WitnessOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface LookUpOptions extends WitnessOptions {
+  /** Also says whether what is found is locked against deletion, where the cloud has such locks. */
+  readonly locks?: boolean;
 }
 
 export type SnapshotAnswer =
@@ -102,8 +107,20 @@ export interface SnapshotFacts {
   readonly archived: boolean;
   /** When a snapshot that was restored from the archive goes back there. */
   readonly archivedAgainAt?: Date;
+  /**
+   * EBS, when asked for: `'none'`, or `'unknown'` when it could not be learnt. Azure has locks of
+   * groups and resources, which say nothing here.
+   */
+  readonly lock?: SnapshotLock | 'none' | 'unknown';
   /** Azure: it holds only what changed since the one before. */
   readonly incremental?: boolean;
   /** Azure: `AllowAll`, `AllowPrivate` or `DenyAll`: who may export it. */
   readonly networkAccess?: string;
+}
+
+/** Nobody deletes it while this lasts. */
+export interface SnapshotLock {
+  /** `governance` and `compliance-cooloff` can be lifted by those who may, `compliance` by nobody. */
+  readonly mode: 'governance' | 'compliance' | 'compliance-cooloff';
+  readonly endsAt?: Date;
 }

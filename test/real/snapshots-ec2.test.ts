@@ -95,6 +95,21 @@ describe('EBS snapshots of moto', () => {
     expect((await witness.lookUp([id])).get(id)).toEqual({ outcome: 'absent' });
   });
 
+  test('are pending until their data is copied', async () => {
+    const [id = ''] = await makeSnapshots(moto, 1, []);
+    const pending = new Set([id]);
+    const proxy = await startEc2Proxy({ target: moto.endpoint, pending });
+    const witness = witnessOf(moto, proxy.url);
+    const states: unknown[] = [];
+    for (let look = 0; look < 2; look += 1) {
+      const answer = (await witness.lookUp([id])).get(id);
+      states.push(answer?.outcome === 'found' && answer.facts.state);
+      pending.clear();
+    }
+    await proxy.close();
+    expect(states).toEqual(['pending', 'completed']);
+  });
+
   test('250, 3 of them gone, in fewer requests than snapshots', async () => {
     const ids = await makeSnapshots(moto, 250, []);
     const gone = [ids[3], ids[120], ids[249]].map((id = '') => id);

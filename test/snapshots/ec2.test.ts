@@ -229,6 +229,32 @@ describe('EBS snapshots', () => {
     expect(fake.requests).toHaveLength(1);
   });
 
+  test('tells of locks when it is asked to, by one request more', async () => {
+    const snapshots = [
+      { id: ebsId(1), lock: 'compliance' },
+      { id: ebsId(2), lock: 'expired' },
+      { id: ebsId(3) },
+    ];
+    const ids = snapshots.map(({ id }) => id);
+    const witness = await start({ snapshots });
+    const locksOf = async (locks: boolean) =>
+      [...(await witness.lookUp(ids, { locks })).values()].map(
+        (answer) => answer.outcome === 'found' && answer.facts.lock,
+      );
+    expect(await locksOf(false)).toEqual([undefined, undefined, undefined]);
+    const endsAt = new Date('2026-12-21T10:52:23Z');
+    expect(await locksOf(true)).toEqual([{ mode: 'compliance', endsAt }, 'none', 'none']);
+    expect(fake.requests).toHaveLength(1 + 2);
+  });
+
+  test('a lock that could not be learnt is unknown, and the snapshot is found', async () => {
+    const fault: FakeEc2Options['fault'] = (request) =>
+      request.get('Action') === 'DescribeLockedSnapshots' ? FAULT_ANSWERS.denied : undefined;
+    const witness = await start({ snapshots: [{ id: ebsId(1), lock: 'compliance' }], fault });
+    const answers = await witness.lookUp([ebsId(1)], { locks: true });
+    expect(answers.get(ebsId(1))).toMatchObject({ outcome: 'found', facts: { lock: 'unknown' } });
+  });
+
   describe('of a stated account', () => {
     const inAccount = async (ofCaller: () => Promise<string>) => {
       fake = await fakeEc2({ snapshots: [{ id: ebsId(1) }] });

@@ -1,5 +1,5 @@
 /**
- * A fake of EC2's Query protocol for `DescribeSnapshots` alone, with what moto does not do: pages,
+ * A fake of EC2's Query protocol for describing snapshots and their locks, with what moto does not do: pages,
  * errors that name one id, states and archive tiers. Shapes as in the EC2 API reference, by hand.
  */
 import { createServer } from 'node:http';
@@ -12,6 +12,8 @@ export interface FakeEbsSnapshot {
   readonly tags?: Readonly<Record<string, string>>;
   /** Further elements of an item, as XML. */
   readonly more?: string;
+  /** The state of a lock. */
+  readonly lock?: string;
   /** Of another account, which has not shared it: by id the answer leaves it out. */
   readonly hidden?: boolean;
 }
@@ -35,6 +37,8 @@ export interface FakeEc2 extends RunningFake {
   readonly requests: readonly Ec2Request[];
 }
 
+const LOCKS = 'DescribeLockedSnapshots';
+
 export async function fakeEc2(options: FakeEc2Options): Promise<FakeEc2> {
   const requests: Ec2Request[] = [];
   const server = createServer((incoming, response) => {
@@ -50,7 +54,9 @@ export async function fakeEc2(options: FakeEc2Options): Promise<FakeEc2> {
       } else if (fault !== undefined) {
         response.writeHead(fault.status, { 'content-type': 'text/xml' }).end(errorXml(fault));
       } else {
-        response.writeHead(200, { 'content-type': 'text/xml' }).end(page(request, options));
+        const isLocks = request.get('Action') === LOCKS;
+        const xml = isLocks ? locksXml(options) : page(request, options);
+        response.writeHead(200, { 'content-type': 'text/xml' }).end(xml);
       }
     })();
   });
@@ -59,7 +65,7 @@ export async function fakeEc2(options: FakeEc2Options): Promise<FakeEc2> {
 
 /** EC2 names the first one that it does not know, and answers for none of the others. */
 function refusal(request: Ec2Request, { snapshots }: FakeEc2Options): Ec2Fault | undefined {
-  if (request.get('Action') !== 'DescribeSnapshots') {
+  if (!['DescribeSnapshots', LOCKS].includes(request.get('Action') ?? '')) {
     return { status: 400, code: 'InvalidAction', message: 'The action is not valid' };
   }
   const known = new Set(snapshots.map(({ id }) => id));
@@ -105,6 +111,18 @@ function item({
   return `<item><snapshotId>${id}</snapshotId><volumeId>vol-0123456789abcdef0</volumeId>
 <status>${state}</status><startTime>2026-11-21T10:52:23.000Z</startTime><progress>${progress}</progress>
 <ownerId>123456789012</ownerId><volumeSize>8</volumeSize><tagSet>${tagItems.join('')}</tagSet>${more}</item>`;
+}
+
+function locksXml({ snapshots }: FakeEc2Options): string {
+  const items = snapshots
+    .filter(({ lock }) => lock !== undefined)
+    .map(
+      ({ id, lock }) => `<item><ownerId>123456789012</ownerId><snapshotId>${id}</snapshotId>
+<lockState>${lock}</lockState><lockDuration>30</lockDuration><lockExpiresOn>2026-12-21T10:52:23.000Z</lockExpiresOn></item>`,
+    );
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<DescribeLockedSnapshotsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+<requestId>fake</requestId><snapshotSet>${items.join('')}</snapshotSet></DescribeLockedSnapshotsResponse>`;
 }
 
 /** Values of filters: `*` and `?` stand for anything unless a backslash is before them. */
