@@ -21,13 +21,14 @@ const STATUS_SIZE_BYTES_MAX = 256 * 1024;
 const QUOTED_LENGTH_MAX = 300;
 
 /**
- * Codes of HTTP as the API server uses them ("Status Kinds" of the API conventions). 404 is not
- * here: whether something is absent takes a closer look.
+ * Codes of HTTP as the API server uses them ("HTTP Status codes" of its API conventions). A 404
+ * counts as proof only where the server names what is not there: see `refusal`.
  */
 const BY_STATUS: Readonly<Record<number, KubernetesErrorCode>> = {
   400: 'invalid',
   401: 'denied',
   403: 'denied',
+  404: 'not_found',
   405: 'invalid',
   406: 'invalid',
   409: 'conflict',
@@ -81,14 +82,15 @@ export function statusFrom(value: unknown): ServerStatus | undefined {
   };
 }
 
-/** A failure that is no 404. `status` is what the body said, if an API server wrote it. */
+/** What a failure is. `status` is what the body said of it, if an API server wrote that. */
 export function refusal(
   httpStatus: number,
   status: ServerStatus | undefined,
   attempt: Attempt,
   retryAfterMs?: number,
 ): KubernetesError {
-  const code = BY_STATUS[httpStatus] ?? 'unreachable';
+  const unproven = httpStatus === 404 && !status?.name;
+  const code = unproven ? 'unreachable' : (BY_STATUS[httpStatus] ?? 'unreachable');
   const message = `Cannot ${attempt.action} (${attempt.source}): ${REASONS[code]}`;
   const said = words(code, status);
   const named = [httpStatus, status?.reason].filter(Boolean).join(' ');
@@ -102,12 +104,13 @@ export function failure(code: KubernetesErrorCode, attempt: Attempt, why = ''): 
 }
 
 /**
- * The server's own words where they say who may not do what, or who owns which field. Those of a
+ * The server's own words where they say who may not do what, or what is not there. Those about a
  * refused object may hold its values, which may be secrets: of it only the fields are named (S9).
  */
 function words(code: KubernetesErrorCode, status: ServerStatus | undefined): string {
   if (status === undefined) return '';
-  const said = code === 'denied' ? status.message : status.fields.join(', ');
+  const speaks = code === 'denied' || code === 'not_found';
+  const said = speaks ? status.message : status.fields.join(', ');
   // No control characters from a stranger.
   return said.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, QUOTED_LENGTH_MAX);
 }

@@ -59,10 +59,7 @@ export async function send(parts: Parts, call: Call): Promise<HttpAnswer> {
   }
   if (answer.status >= 200 && answer.status < 300) return answer;
   const status = await statusOf(answer, attempt);
-  if (answer.status === 404) {
-    if (status !== undefined && status.name !== '') throw failure('not_found', attempt);
-    throw await absence(parts, call);
-  }
+  if (answer.status === 404 && !status?.name) throw await absence(parts, call);
   throw refusal(answer.status, status, attempt, answer.retryAfterMs);
 }
 

@@ -70,6 +70,7 @@ async function send(agent: Agent, server: URL, call: HttpCall): Promise<HttpAnsw
 function exchange(agent: Agent, server: URL, call: HttpCall): Promise<IncomingMessage> {
   const { method, body, token, signal, idleMs } = call;
   return new Promise((resolve, reject) => {
+    let answer: IncomingMessage | undefined;
     const outgoing = request(
       {
         agent,
@@ -94,7 +95,6 @@ function exchange(agent: Agent, server: URL, call: HttpCall): Promise<IncomingMe
         resolve(incoming);
       },
     );
-    let answer: IncomingMessage | undefined;
     outgoing.on('timeout', () => (answer ?? outgoing).destroy(new SilenceError(idleMs)));
     outgoing.on('error', reject);
     outgoing.end(body?.json);

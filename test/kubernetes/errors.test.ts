@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { kubernetesApi } from '../../shared/kubernetes/client.ts';
 import type { KubernetesErrorCode } from '../../shared/kubernetes/kubernetes-error.ts';
 import {
   type ApiAnswer,
@@ -120,6 +121,20 @@ test('repeats after the time that the server asks for, and gives up in the end',
   world.server.answer(() => refused(503, 'ServiceUnavailable'));
   const tried = await world.requestsOf(() => failed(api.get(CONFIG_MAPS, NAME)));
   expect(tried).toHaveLength(5);
+});
+
+test('waits no longer than a minute, whatever is asked for', async () => {
+  const sleeps: number[] = [];
+  const clock = { now: () => new Date(0), sleep: async (ms: number) => void sleeps.push(ms) };
+  const answers = ['86400', 'Fri, 31 Dec 1999 23:59:59 GMT', '-1'].map((after) => ({
+    ...refused(429, 'TooManyRequests'),
+    headers: { 'retry-after': after },
+  }));
+  world.server.answer(() => answers.shift() ?? { body: configMap('settings') });
+  const api = kubernetesApi(world.connection(), { clock, random: () => 0 });
+  await api.get(CONFIG_MAPS, NAME);
+  expect(sleeps).toEqual([60_000, 250, 500]);
+  api.close();
 });
 
 test('does not repeat what will not change', async () => {

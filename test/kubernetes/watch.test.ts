@@ -84,6 +84,11 @@ test.each([
 
 test.each([
   ['denied', refused(403, 'Forbidden'), 'denied'],
+  [
+    'a 404 that names nothing',
+    { body: frame('ERROR', refused(404, 'NotFound').body) },
+    'unreachable',
+  ],
   ['an error that names no code', { body: frame('ERROR', {}) }, 'unreachable'],
   ['no event', { body: '{"type":"toString","object":{"metadata":{"name":"a"}}}\n' }, 'unreachable'],
   ['no JSON', { body: '<html>\n' }, 'unreachable'],

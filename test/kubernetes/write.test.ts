@@ -72,3 +72,12 @@ test('remove of what is gone says so', async () => {
   world.server.answer(() => refused(404, 'NotFound', { details: { name: 'settings' } }));
   await expect(world.api().remove(CONFIG_MAPS, NAME)).rejects.toMatchObject({ code: 'not_found' });
 });
+
+test('apply into a namespace that is not there says which one', async () => {
+  const message = 'namespaces "shop" not found';
+  const details = { name: 'shop', kind: 'namespaces' };
+  world.server.answer(() => refused(404, 'NotFound', { message, details }));
+  const error = await failed(world.api().apply(CONFIG_MAPS, WANTED));
+  expect(error).toMatchObject({ code: 'not_found' });
+  expect(String(error)).toContain(message);
+});
