@@ -10,6 +10,8 @@ import { IndexDecoder } from './index-decoder.ts';
 
 /** Of blobs with error correction, which are opened in one piece. */
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** Of others under way at once: what streams by is garbage for a while, beside a large table. */
+const STREAMED_BYTES_MAX = 12 * 1024 * 1024;
 
 /** Where index blobs are read from, and which of their entries are wanted. */
 export interface IndexSource {
@@ -47,8 +49,11 @@ export async function readIndexes(
   const isHeldWhole = source.crypto.spec.eccOverheadPercent > 0;
   await forEachLimited(
     ordered,
-    { concurrency: source.concurrency, weightMax: HELD_BYTES_MAX },
-    (blob) => (isHeldWhole ? blob.sizeBytes : 0),
+    {
+      concurrency: source.concurrency,
+      weightMax: isHeldWhole ? HELD_BYTES_MAX : STREAMED_BYTES_MAX,
+    },
+    (blob) => blob.sizeBytes,
     async (blob) => {
       try {
         onBlob(blob, await readIndex(source, rows, blob, signal));

@@ -7,6 +7,9 @@ import { checkEntries, type EntryCounts } from './entries.ts';
 import { listPacks, type PackFacts } from './packs.ts';
 import type { OpenedRepository } from './run.ts';
 
+/** Of packs that trees are read from; they lie close together, and the table has taken the rest. */
+const CACHE_SIZE_BYTES = 12 << 20;
+
 /** One slice of a repository's index, held against the listing of its packs. */
 export interface Look {
   readonly indexes: LoadedIndexes;
@@ -40,6 +43,7 @@ export async function look(
   const range = isFirst ? { first: 0, end: table.size } : table.rangeOf('');
   const counts = checkEntries(table, packs, damage, range.first, range.end);
   const contents = contentReader(reader, format.prefix, table, crypto, {
+    cacheSizeBytes: CACHE_SIZE_BYTES,
     packSizes: (packId) => {
       const sizeBytes = packs.sizeBytes[packId] ?? -1;
       return sizeBytes < 0 ? undefined : sizeBytes;
