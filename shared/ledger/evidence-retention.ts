@@ -1,7 +1,15 @@
 import { DrydockError } from '../model/errors.ts';
 import type { CallOptions, RemoveFailure } from '../stores/store.ts';
 import { type EvidenceDeps, moveMark } from './evidence.ts';
-import { anchorKey, CHAIN_ANCHOR, type Chain, evidenceKey, type Link } from './evidence-record.ts';
+import {
+  anchorKey,
+  CHAIN_ANCHOR,
+  CHAIN_HEAD,
+  type Chain,
+  evidenceKey,
+  headKey,
+  type Link,
+} from './evidence-record.ts';
 import { type ChainVerification, verifyChain } from './evidence-verify.ts';
 import { chainFolder } from './keys.ts';
 
@@ -41,7 +49,10 @@ export async function trimEvidence(
     },
   });
   checkWhole(deps, verification);
-  if (cut !== undefined) {
+  if (cut !== undefined && verification.last !== undefined) {
+    const { sequence, hash } = verification.last;
+    // A head that a killed run left behind must not point before the anchor.
+    await moveMark(deps, headKey(chain), CHAIN_HEAD, { chain, sequence, hash }, options);
     const mark = { chain, sequence: cut.record.sequence, hash: cut.hash };
     await moveMark(deps, anchorKey(chain), CHAIN_ANCHOR, mark, options);
   }

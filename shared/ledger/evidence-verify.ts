@@ -176,8 +176,6 @@ class ChainWalk {
       const [, digits] = /^records\/(\d{10})\.json$/.exec(name) ?? [];
       const sequence = Number(digits);
       if (digits === undefined || sequence === 0) return { key, foreign: true };
-      // What retention was removing when it was killed.
-      if (sequence <= (this.#anchor?.sequence ?? 0)) return undefined;
       const link = await readLink(this.#state, this.#chain, sequence, call).catch((error) => {
         if (isDamagedRecord(error)) return error.message.slice(error.message.lastIndexOf(': ') + 2);
         throw error;
@@ -193,6 +191,7 @@ class ChainWalk {
     // Removed since it was listed: by retention, or it will be missed when its successor comes.
     if (link === undefined) return;
     if (sequence > this.#expected.sequence + 1) await this.#jump(key, sequence);
+    // What retention was removing when it was killed.
     if (sequence <= this.#expected.sequence) return;
     this.#records += 1;
     if (typeof link === 'string') {

@@ -67,12 +67,13 @@ export async function appendEvidence(
     const signature = signer && (await signValue(EVIDENCE_PURPOSE, record, signer));
     const bytes = evidenceBytes(state, { ...record, ...(signature && { signature }) });
     const etag = await swapBytes(state, evidenceKey(chain, sequence), bytes, undefined, options);
-    if (etag !== undefined) {
+    if (etag !== undefined && !(await isTrimmed(state, chain, sequence, options))) {
       const written = { sequence, hash: sha256Hex(bytes) };
       await moveMark(deps, headKey(chain), CHAIN_HEAD, { chain, ...written }, options);
       return written;
     }
-    tip = await followed(state, chain, tip, options);
+    // Somebody was first: behind what they wrote.
+    tip = await tipOf(deps, chain, options);
   }
   throw busy(state, headKey(chain));
 }
@@ -116,20 +117,39 @@ export async function readMark(
   return stored;
 }
 
+/**
+ * Between the look at a place and the write there others may have filled it, and retention may have
+ * emptied it again: what is written then lies before the anchor, and is no part of the chain.
+ */
+async function isTrimmed(
+  state: ObjectReader,
+  chain: Chain,
+  sequence: number,
+  options: CallOptions,
+): Promise<boolean> {
+  const anchor = await readMark(state, anchorKey(chain), CHAIN_ANCHOR, chain, options);
+  return anchor !== undefined && anchor.value.sequence >= sequence;
+}
+
 /** The last record: the head names one that is the last, or was a moment ago. */
 async function tipOf(deps: EvidenceDeps, chain: Chain, options: CallOptions): Promise<Tip> {
   const { state } = deps;
-  const head = await readMark(state, headKey(chain), CHAIN_HEAD, chain, options);
+  const readHead = () => readMark(state, headKey(chain), CHAIN_HEAD, chain, options);
+  let head = await readHead();
+  // What is there may be of a run that made the head since we looked for it.
+  if (head === undefined && (await hasTraces(state, chain, options))) {
+    head = await readHead();
+    if (head === undefined) throw headMissing(state, chain);
+  }
   if (head !== undefined) return lastFrom(state, chain, head.value, options);
   // A head of no record comes before the first record, so that a head that is missing is a fact.
-  if (await hasTraces(state, chain, options)) throw headMissing(state, chain);
   const start: ChainMark = { chain, sequence: 0, hash: null };
   await moveMark(deps, headKey(chain), CHAIN_HEAD, start, options);
   return lastFrom(state, chain, start, options);
 }
 
 async function lastFrom(
-  state: ObjectStore,
+  state: ObjectReader,
   chain: Chain,
   from: Tip,
   options: CallOptions,
@@ -142,29 +162,12 @@ async function lastFrom(
   }
 }
 
-/** Somebody was first: the end of the chain behind what they wrote. */
-async function followed(
-  state: ObjectStore,
+async function hasTraces(
+  state: ObjectReader,
   chain: Chain,
-  tip: Tip,
   options: CallOptions,
-): Promise<Tip> {
-  const last = await lastFrom(state, chain, tip, options);
-  if (last.sequence > tip.sequence) return last;
-  // Retention may have removed it meanwhile, and then the head is beyond it.
-  const head = await readMark(state, headKey(chain), CHAIN_HEAD, chain, options);
-  if (head === undefined) throw headMissing(state, chain);
-  return lastFrom(state, chain, head.value.sequence > tip.sequence ? head.value : tip, options);
-}
-
-async function hasTraces(state: ObjectStore, chain: Chain, options: CallOptions): Promise<boolean> {
-  if ((await readMark(state, anchorKey(chain), CHAIN_ANCHOR, chain, options)) !== undefined) {
-    return true;
-  }
-  for await (const _ of state.list(`${chainFolder(chain)}records/`, options)) {
-    // A run that made the head since we looked may have appended already.
-    return (await state.stat(headKey(chain), options)) === undefined;
-  }
+): Promise<boolean> {
+  for await (const _ of state.list(chainFolder(chain), options)) return true;
   return false;
 }
 

@@ -92,6 +92,92 @@ describe.each(Object.entries(STORES))('evidence in a %s store', (_, open) => {
   });
 });
 
+describe('a race', () => {
+  /** A store in which others work just before the first call of `method` about `key`. */
+  function late(
+    state: ObjectStore,
+    method: 'write' | 'read' | 'list',
+    key: string,
+    others: () => Promise<unknown>,
+  ): ObjectStore {
+    let isFirst = true;
+    const meanwhile = async (about: string): Promise<void> => {
+      if (!isFirst || !about.endsWith(key)) return;
+      isFirst = false;
+      await others();
+    };
+    return {
+      ...state,
+      async write(about, body, options) {
+        if (method === 'write') await meanwhile(about);
+        return state.write(about, body, options);
+      },
+      async read(about, options) {
+        const content = await state.read(about, options).catch((error: unknown) => ({ error }));
+        // The answer is from before.
+        if (method === 'read') await meanwhile(about);
+        if ('error' in content) throw content.error;
+        return content;
+      },
+      async *list(prefix, options) {
+        const listed = await Array.fromAsync(state.list(prefix, options));
+        if (method === 'list') await meanwhile(key);
+        yield* listed;
+      },
+    };
+  }
+
+  test('with appends and retention does not lose what is written before the anchor', async () => {
+    const state = await STORES.memory();
+    const deps = { state, uniqueId };
+    await appendMany(deps, 3);
+    const slow = late(state, 'write', evidenceKey(CHAIN, 4), async () => {
+      for (const n of [4, 5, 6]) await appendEvidence(deps, CHAIN, entry(n));
+      await trimEvidence(deps, CHAIN, { now, keepFrom: new Date(at(6)) });
+    });
+    const written = await appendEvidence({ state: slow, uniqueId }, CHAIN, entry(7));
+    expect(written.sequence).toBe(7);
+    const result = await verifyChain(state, CHAIN, { now });
+    expect(result).toMatchObject({ records: 2, removed: 5, problems: [] });
+  });
+
+  test('about the first record of a chain is no missing head', async () => {
+    const state = await STORES.memory();
+    const slow = late(state, 'read', 'head.json', () =>
+      appendEvidence({ state, uniqueId }, CHAIN, entry(1)),
+    );
+    await appendEvidence({ state: slow, uniqueId }, CHAIN, entry(2));
+    expect(await verifyChain(state, CHAIN, { now })).toMatchObject({ records: 2, problems: [] });
+  });
+
+  test('of verification with retention, or with an append, is no damage', async () => {
+    const state = await STORES.memory();
+    const deps = { state, uniqueId };
+    await appendMany(deps, 6);
+    const trimmed = late(state, 'list', '', () =>
+      trimEvidence(deps, CHAIN, { now, keepFrom: new Date(at(4)) }),
+    );
+    const result = await verifyChain(trimmed, CHAIN, { now });
+    expect(result).toMatchObject({ records: 3, removed: 3, problems: [] });
+    const grown = late(state, 'list', '', () => appendEvidence(deps, CHAIN, entry(7)));
+    expect(await verifyChain(grown, CHAIN, { now })).toMatchObject({ records: 3, problems: [] });
+  });
+
+  test('retention leaves no head before the anchor, whatever a killed run left', async () => {
+    const state = await STORES.memory();
+    const deps = { state, uniqueId };
+    await appendMany(deps, 2);
+    const behind = await textOf(state, headKey(CHAIN));
+    await appendEvidence(deps, CHAIN, entry(3));
+    await appendEvidence(deps, CHAIN, entry(4));
+    await put(state, headKey(CHAIN), behind);
+    await trimEvidence(deps, CHAIN, { now, keepFrom: now });
+    await appendEvidence(deps, CHAIN, entry(5));
+    expect(await verifyChain(state, CHAIN, { now })).toMatchObject({ records: 2, problems: [] });
+    expect(await keysOf(state)).toHaveLength(4);
+  });
+});
+
 describe('a run that is killed', () => {
   const writes = ['first head', 'record', 'head'];
   test.each(writes)('before it writes the %s leaves a chain that goes on', async (which) => {
@@ -149,6 +235,20 @@ describe('verification', () => {
       const state = await chainOf(4);
       await state.remove(evidenceKey(CHAIN, sequence));
       expect(await kinds(state)).toEqual([kind]);
+    }
+  });
+
+  test('names the very record whose bytes are others, though they mean the same', async () => {
+    const key = evidenceKey(CHAIN, 2);
+    for (const change of [
+      (text: string) => `${text}\n`,
+      (text: string) => text.replace('"at"', ' "at"'),
+      (text: string) => text.replace('{"n":2}', '{"n":9,"n":2}'),
+    ]) {
+      const state = await chainOf(3);
+      await put(state, key, change(await textOf(state, key)));
+      const { problems } = await verifyChain(state, CHAIN, { now });
+      expect(problems).toMatchObject([{ kind: 'altered', key }]);
     }
   });
 
@@ -271,6 +371,20 @@ describe('verification', () => {
       expect(await kinds(state)).toEqual(['altered']);
     }
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  test('leaves what the store has locked, and tries again', async () => {
+    const state = await chainOf(4);
+    const locked: ObjectStore = {
+      ...state,
+      removeMany: async (keys) =>
+        keys.map((key) => ({ key, error: new StoreError('locked', 'Cannot remove') })),
+    };
+    const times = { now, keepFrom: new Date(at(3)) };
+    const trimmed = await trimEvidence({ state: locked, uniqueId }, CHAIN, times);
+    expect(trimmed).toMatchObject({ removed: 0, failures: [{}, {}] });
+    expect(await kinds(state)).toEqual([]);
+    expect(await trimEvidence({ state, uniqueId }, CHAIN, times)).toMatchObject({ removed: 2 });
   });
 
   test('trims nothing of a chain that is broken', async () => {
