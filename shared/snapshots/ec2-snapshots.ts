@@ -183,7 +183,6 @@ async function settle(
     try {
       for await (const snapshot of describe({ SnapshotIds: [...open] }, call)) {
         const id = snapshot.SnapshotId ?? '';
-        if (!open.includes(id)) continue;
         byId.set(id, { outcome: 'found', facts: ebsFacts(id, snapshot, region) });
       }
       return;

@@ -48,6 +48,7 @@ snapshotWitnessContract('EBS on a fake of EC2', async () => {
     { id: ebsId(3), state: 'pending', progress: '37%', tags: { 'velero.io/backup': 'x' } },
     { id: ebsId(4), tags: { 'velero.io/backup-other': 'x' } },
     { id: ebsId(5) },
+    { id: ebsId(6), owner: '210987654321', tags: { 'velero.io/backup': 'of somebody else' } },
   ];
   const fakes: FakeEc2[] = [];
   const start = async (fault?: FakeEc2Options['fault']): Promise<FakeEc2> => {
@@ -71,6 +72,7 @@ snapshotWitnessContract('EBS on a fake of EC2', async () => {
     present: new Map([
       [ebsId(1), { state: 'completed' as const, sizeBytes: 8 * 1024 ** 3, encrypted: false }],
       [ebsId(3), { state: 'pending' as const, progressPercent: 37, account: '123456789012' }],
+      [ebsId(6), { account: '210987654321' }],
       [ebsId(5), { id: ebsId(5), region: REGION, volumeId: 'vol-0123456789abcdef0' }],
     ]),
     absent: [ebsId(100), ebsId(101)],
@@ -156,6 +158,16 @@ describe('EBS snapshots', () => {
     expect(answers.get(ebsId(0))).toMatchObject({ outcome: 'unchecked', reason: 'unreachable' });
     expect(answers.get(ebsId(199))).toMatchObject({ outcome: 'unchecked' });
     expect(answers.get(ebsId(200))).toMatchObject({ outcome: 'found' });
+  });
+
+  test('what the first pages told stays told when a later one fails', async () => {
+    const snapshots = many(6);
+    const fault: FakeEc2Options['fault'] = (request) =>
+      request.get('NextToken') === '4' ? FAULT_ANSWERS.denied : undefined;
+    const witness = await start({ snapshots, pageSize: 2, fault });
+    const answers = await witness.lookUp(snapshots.map(({ id }) => id));
+    const outcomes = [...answers.values()].map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(['found', 'found', 'found', 'found', 'unchecked', 'unchecked']);
   });
 
   test('tells of archives, keys, failures and recycled ones', async () => {

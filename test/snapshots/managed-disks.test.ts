@@ -21,6 +21,7 @@ const armId = (name: string, group = 'backups', subscription = SUBSCRIPTION): st
 const listedId = (name: string): string => armId(name, 'BACKUPS');
 
 interface WitnessParts {
+  readonly attemptsMax?: number;
   readonly getToken?: (
     scope: string | string[],
   ) => Promise<{ token: string; expiresOnTimestamp: number } | null>;
@@ -28,10 +29,10 @@ interface WitnessParts {
 }
 
 function witnessOf(endpoint: string, parts: WitnessParts = {}): SnapshotWitness {
-  const { clock = fakeClock() } = parts;
+  const { clock = fakeClock(), attemptsMax = ASKING_DEFAULTS.attemptsMax } = parts;
   const expiresOnTimestamp = clock.now().getTime() + 3_600_000;
   const getToken = parts.getToken ?? (async () => ({ token: TOKEN, expiresOnTimestamp }));
-  const ask = asking({ ...ASKING_DEFAULTS, random: () => 0 }, clock);
+  const ask = asking({ ...ASKING_DEFAULTS, attemptsMax, random: () => 0 }, clock);
   const credential = { getToken };
   return managedDiskSnapshotWitness({
     endpoint,
@@ -206,9 +207,10 @@ describe('managed-disk snapshots', () => {
     [{ status: 404, body: '{"error":"ResourceNotFound"}' }, 'unreachable'],
     [{ status: 404, code: 'constructor' }, 'unreachable'],
     [{ status: 403 }, 'denied'],
+    [{ status: 403, code: 'ResourceNotFound' }, 'denied'],
+    [{ status: 200, code: 'ResourceNotFound' }, 'unreachable'],
     [{ status: 400, code: 'InvalidApiVersionParameter' }, 'invalid'],
     [{ status: 500, code: 'InternalServerError' }, 'unreachable'],
-    [{ status: 302, headers: { location: 'https://example.com/' } }, 'unreachable'],
     [{ status: 200, body: '{}' }, 'unreachable'],
     [{ status: 200, body: 'null' }, 'unreachable'],
     [{ status: 204 }, 'unreachable'],
@@ -244,11 +246,42 @@ describe('managed-disk snapshots', () => {
     expect(fake.requests).toHaveLength(2);
   });
 
+  test('a redirect gets no token', async () => {
+    const found = JSON.stringify({
+      id: armId('one'),
+      properties: { provisioningState: 'Succeeded' },
+    });
+    const witness = await start({
+      fault: ({ url }) =>
+        url.pathname === '/elsewhere'
+          ? { status: 200, body: found }
+          : { status: 302, headers: { location: '/elsewhere' } },
+    });
+    const answer = (await witness.lookUp([armId('one')])).get(armId('one'));
+    expect(answer).toMatchObject({ outcome: 'unchecked', reason: 'unreachable' });
+    expect(fake.requests.map(({ url }) => url.pathname)).not.toContain('/elsewhere');
+  });
+
+  test('a next page at another place gets no token', async () => {
+    const page = JSON.stringify({ value: [] });
+    const elsewhere = await fakeArm({
+      subscription: SUBSCRIPTION,
+      snapshots: [],
+      token: TOKEN,
+      fault: () => ({ status: 200, body: page }),
+    });
+    const body = JSON.stringify({ value: [], nextLink: `${elsewhere.url}/next` });
+    const witness = await start({ fault: () => ({ status: 200, body }) });
+    const listing = Array.fromAsync(witness.listTagged(['a']));
+    await expect(listing).rejects.toMatchObject({ code: 'unreachable' });
+    await elsewhere.close();
+    expect(elsewhere.requests).toHaveLength(0);
+  });
+
   test.each([
-    ['elsewhere', 'https://example.com/next'],
-    ['to itself', undefined],
-    ['to nothing', 7],
-  ])('a next page %s gets no token and ends in an error', async (_, link) => {
+    ['itself', undefined],
+    ['nothing', 7],
+  ])('a page that names %s as the next one ends in an error', async (_, link) => {
     const witness = await start({
       fault: ({ url }) => ({
         status: 200,
@@ -259,6 +292,49 @@ describe('managed-disk snapshots', () => {
       code: 'unreachable',
     });
     expect(fake.requests).toHaveLength(1);
+  });
+
+  test('a list whose next page is gone ends in an error', async () => {
+    const witness = await start({
+      snapshots: many(4),
+      pageSize: 2,
+      fault: ({ url }) =>
+        url.searchParams.has('$skiptoken')
+          ? { status: 404, code: 'ResourceGroupNotFound' }
+          : undefined,
+    });
+    await expect(Array.fromAsync(witness.listTagged(['a']))).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+  });
+
+  test('a list is not read on when everything is found', async () => {
+    const snapshots = many(500);
+    const witness = await start({ snapshots });
+    await witness.lookUp(snapshots.slice(0, 50).map(({ name }) => armId(name)));
+    expect(fake.requests).toHaveLength(1);
+  });
+
+  test('tag keys are found in any letter case, as Azure has it', async () => {
+    const tags = { 'Velero.io-Backup': 'daily' };
+    const witness = await start({ snapshots: [{ resourceGroup: 'g', name: 'one', tags }] });
+    expect(await Array.fromAsync(witness.listTagged(['velero.io-BACKUP']))).toHaveLength(1);
+  });
+
+  test('an answer that does not end is none', async () => {
+    const found = { id: armId('one'), properties: { provisioningState: 'Succeeded' } };
+    const body = JSON.stringify(found) + ' '.repeat(33 * 1024 * 1024);
+    fake = await fakeArm({
+      subscription: SUBSCRIPTION,
+      snapshots: [],
+      token: TOKEN,
+      fault: () => ({ status: 200, body }),
+    });
+    const answers = await witnessOf(fake.url, { attemptsMax: 1 }).lookUp([armId('one')]);
+    expect(answers.get(armId('one'))).toMatchObject({
+      reason: 'unreachable',
+      message: expect.stringContaining('does not end'),
+    });
   });
 
   test('waits as long as Azure asks, and not for minutes', async () => {

@@ -12,6 +12,8 @@ export interface FakeEbsSnapshot {
   readonly tags?: Readonly<Record<string, string>>;
   /** Further elements of an item, as XML. */
   readonly more?: string;
+  /** The account that it belongs to; else the caller's own. */
+  readonly owner?: string;
   /** The state of a lock. */
   readonly lock?: string;
   /** Of another account, which has not shared it: by id the answer leaves it out. */
@@ -38,6 +40,7 @@ export interface FakeEc2 extends RunningFake {
 }
 
 const LOCKS = 'DescribeLockedSnapshots';
+const SELF = '123456789012';
 
 export async function fakeEc2(options: FakeEc2Options): Promise<FakeEc2> {
   const requests: Ec2Request[] = [];
@@ -80,6 +83,7 @@ function page(request: Ec2Request, { snapshots, pageSize = 1000 }: FakeEc2Option
   const keys = values(request, /^Filter\.\d+\.Value\.\d+$/).map(wildcards);
   const chosen = snapshots
     .filter(({ hidden }) => hidden !== true)
+    .filter(({ owner = SELF }) => request.get('Owner.1') !== 'self' || owner === SELF)
     .filter(({ id }) => ids.length === 0 || ids.includes(id))
     .filter(({ tags = {} }) => {
       return (
@@ -102,6 +106,7 @@ function item({
   id,
   state = 'completed',
   progress = '100%',
+  owner = SELF,
   tags = {},
   more = '',
 }: FakeEbsSnapshot) {
@@ -110,14 +115,14 @@ function item({
   );
   return `<item><snapshotId>${id}</snapshotId><volumeId>vol-0123456789abcdef0</volumeId>
 <status>${state}</status><startTime>2026-11-21T10:52:23.000Z</startTime><progress>${progress}</progress>
-<ownerId>123456789012</ownerId><volumeSize>8</volumeSize><tagSet>${tagItems.join('')}</tagSet>${more}</item>`;
+<ownerId>${owner}</ownerId><volumeSize>8</volumeSize><tagSet>${tagItems.join('')}</tagSet>${more}</item>`;
 }
 
 function locksXml({ snapshots }: FakeEc2Options): string {
   const items = snapshots
     .filter(({ lock }) => lock !== undefined)
     .map(
-      ({ id, lock }) => `<item><ownerId>123456789012</ownerId><snapshotId>${id}</snapshotId>
+      ({ id, lock }) => `<item><ownerId>${SELF}</ownerId><snapshotId>${id}</snapshotId>
 <lockState>${lock}</lockState><lockDuration>30</lockDuration><lockExpiresOn>2026-12-21T10:52:23.000Z</lockExpiresOn></item>`,
     );
   return `<?xml version="1.0" encoding="UTF-8"?>
