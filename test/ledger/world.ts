@@ -1,9 +1,15 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { appendEvidence, type EvidenceDeps } from '../../shared/ledger/evidence.ts';
+import {
+  appendEvidence,
+  type EvidenceDeps,
+  type EvidenceEntry,
+} from '../../shared/ledger/evidence.ts';
 import type { Chain } from '../../shared/ledger/evidence-record.ts';
+import { ed25519Signer, ed25519Verifier } from '../../shared/ledger/signature.ts';
 import { collect } from '../../shared/stores/checksum.ts';
 import { fileStore } from '../../shared/stores/file.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
@@ -27,6 +33,12 @@ export const STORES = {
   },
 } as const satisfies Record<string, () => Promise<ObjectStore>>;
 
+export const entry = (n: number): EvidenceEntry => ({
+  at: at(n),
+  runId: `run-${n}`,
+  content: { n },
+});
+
 /** A chain of `records` records, an hour apart. */
 export async function appendMany(
   deps: EvidenceDeps,
@@ -34,7 +46,7 @@ export async function appendMany(
   chain: Chain = CHAIN,
 ): Promise<void> {
   for (let n = 1; n <= records; n += 1) {
-    await appendEvidence(deps, chain, { at: at(n), runId: `run-${n}`, content: { n } });
+    await appendEvidence(deps, chain, entry(n));
   }
 }
 
@@ -55,4 +67,12 @@ export async function put(state: ObjectStore, key: string, text: string | Uint8A
     },
     { sizeBytes: bytes.length },
   );
+}
+
+export function signingKey() {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  return { privateKey, signer: ed25519Signer(privateKey), verifier: ed25519Verifier(publicKey) };
 }
