@@ -54,7 +54,6 @@ export function httpsTransport(connection: Connection): Transport {
 }
 
 async function send(agent: Agent, server: URL, call: HttpCall): Promise<HttpAnswer> {
-  call.signal?.throwIfAborted();
   try {
     const incoming = await exchange(agent, server, call);
     return {

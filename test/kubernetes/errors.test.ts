@@ -165,16 +165,27 @@ test('an aborted call rejects with the reason of its signal', async () => {
   setTimeout(() => controller.abort(reason), 20);
   await expect(call).rejects.toBe(reason);
   const { signal } = controller;
-  await expect(world.api().get(CONFIG_MAPS, NAME, { signal })).rejects.toBe(reason);
+  const later = await world.requestsOf(async () => {
+    await expect(world.api().get(CONFIG_MAPS, NAME, { signal })).rejects.toBe(reason);
+    await expect(world.api().remove(CONFIG_MAPS, NAME, { signal })).rejects.toBe(reason);
+  });
+  expect(later).toEqual([]);
 });
 
-test('a field __proto__ pollutes nothing', async () => {
-  const poisoned =
-    '{"metadata":{"name":"settings"},"__proto__":{"polluted":1},"\\u005f_proto__":{}}';
-  world.server.answer(() => ({ body: poisoned }));
+test.each([
+  ['as it is', '"__proto__":{"polluted":1}'],
+  ['with an escape', '"\\u005f_proto__":{"polluted":1}'],
+])('a field __proto__ pollutes nothing, written %s', async (_, field) => {
+  world.server.answer(() => ({ body: `{"metadata":{"name":"settings"},${field}}` }));
   const object = await world.api().get(CONFIG_MAPS, NAME);
   expect(Object.keys(object)).toEqual(['metadata']);
   expect({ ...object }).not.toHaveProperty('polluted');
+});
+
+test('quotes no more of a stranger than a few lines', async () => {
+  world.server.answer(() => refused(403, 'Forbidden', { message: 'x'.repeat(10_000) }));
+  const error = await failed(world.api().get(CONFIG_MAPS, NAME));
+  expect(String(error).length).toBeLessThan(600);
 });
 
 test.each(['', '.', '..', 'a/b', '%2e%2e'])('the name "%s" leads nowhere', async (name) => {

@@ -102,6 +102,17 @@ test('skips verification only where the caller allows it as well', async () => {
   const text = kubeconfig({ cluster: { 'insecure-skip-tls-verify': true } });
   await expect(load(text)).rejects.toMatchObject({ code: 'KUBECONFIG_UNSUPPORTED' });
   expect(await load(text, { allowInsecure: true })).toHaveProperty('insecure', true);
+  const ca = { 'insecure-skip-tls-verify': true, 'certificate-authority-data': base64(PEM) };
+  const both = load(kubeconfig({ cluster: ca }), { allowInsecure: true });
+  await expect(both).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID' });
+});
+
+test('of two entries with one name the first counts, as with kubectl', async () => {
+  const text = kubeconfig().replace(
+    'users:',
+    '  - {name: c, cluster: {server: "https://b"}}\nusers:',
+  );
+  expect((await load(text)).server).toBe('https://api.example:6443');
 });
 
 describe('refuses', () => {

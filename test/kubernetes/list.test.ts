@@ -101,6 +101,16 @@ test('a page that breaks off is read again, and what had arrived is not yielded 
   expect(broken).toBe(2);
 });
 
+test('a few failures on each of many pages are no reason to give up', async () => {
+  let asked = 0;
+  world.server.answer(({ parameters }) => {
+    asked += 1;
+    return asked % 3 === 0 ? pageFrom(parameters['continue']) : refused(503, 'ServiceUnavailable');
+  });
+  const api = world.api({}, { attemptsMax: 3 });
+  expect(await read(api.list(CONFIG_MAPS, SHOP))).toEqual(whole);
+});
+
 test.each([
   ['denied', refused(403, 'Forbidden'), 'denied'],
   ['throttled', refused(429, 'TooManyRequests'), 'throttled'],

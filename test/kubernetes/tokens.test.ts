@@ -38,6 +38,11 @@ describe('EKS', () => {
     });
   });
 
+  test('in China it is for the STS there', () => {
+    const url = request(eksTokenAt({ name: 'prod', region: 'cn-north-1' }, KEYS, AT));
+    expect(url.host).toBe('sts.cn-north-1.amazonaws.com.cn');
+  });
+
   test('a token is no token for another cluster', () => {
     const of = (name: string) => eksTokenAt({ name, region: 'eu-central-1' }, KEYS, AT);
     expect(of('prod')).not.toBe(of('test'));

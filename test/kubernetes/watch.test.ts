@@ -63,6 +63,14 @@ test('a silent connection is opened anew, as often as it takes', async () => {
   expect(asked).toHaveLength(9);
 });
 
+test('failures between events are no reason to give up', async () => {
+  const broken = refused(503, 'ServiceUnavailable');
+  const once = (version: string): ApiAnswer => ({ body: added(`at-${version}`, version) });
+  answers(broken, once('11'), broken, broken, once('12'), broken, broken, once('13'));
+  const { events } = await watched(3, { attemptsMax: 3 });
+  expect(events).toEqual(['added at-11', 'added at-12', 'added at-13']);
+});
+
 test('a server that ends every watch at once is asked ever more slowly', async () => {
   answers(...Array.from({ length: 6 }, (): ApiAnswer => ({})), { body: added('a', '11') });
   const api = world.api();
