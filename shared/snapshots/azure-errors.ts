@@ -34,6 +34,7 @@ const BY_STATUS: Readonly<Record<number, SnapshotErrorCode>> = {
 const REASONS: Readonly<Record<SnapshotErrorCode, string>> = {
   denied: 'access denied',
   other_account: 'the identity is of a tenant that does not know the subscription',
+  other_region: 'it is in another region',
   throttled: 'Azure asks for a slower pace',
   unreachable: 'no usable answer',
   invalid: 'Azure does not accept the request',

@@ -59,6 +59,7 @@ const HINTS_BY_NAME = new Map(
 const REASONS: Readonly<Record<SnapshotErrorCode, string>> = {
   denied: 'access denied',
   other_account: 'the credentials are of another account',
+  other_region: 'it is in another region',
   throttled: 'EC2 asks for a slower pace',
   unreachable: 'no usable answer',
   invalid: 'EC2 does not accept the request',

@@ -11,7 +11,12 @@ import { ec2Facts, translateEc2Error } from './ec2-errors.ts';
 import { ebsFacts, parseEbsReference } from './ec2-facts.ts';
 import { ebsLocks } from './ec2-locks.ts';
 import { ec2Pages } from './ec2-pages.ts';
-import { unchecked } from './snapshot-error.ts';
+import {
+  SnapshotError,
+  type SnapshotErrorCode,
+  shownReference,
+  unchecked,
+} from './snapshot-error.ts';
 import type {
   LookUpOptions,
   SnapshotAnswer,
@@ -94,7 +99,7 @@ function unknownId(error: unknown): SnapshotAnswer | undefined {
   const { name, message } = ec2Facts(error);
   if (name === 'InvalidSnapshot.NotFound') return { outcome: 'absent' };
   if (name !== 'InvalidSnapshotID.Malformed') return undefined;
-  return { outcome: 'unchecked', reason: 'invalid', message: `Not an id for EC2: ${message}` };
+  return unchecked(new SnapshotError('invalid', `Cannot look up an id: ${message}`));
 }
 
 async function lookUp(
@@ -155,14 +160,14 @@ function refusal(
   known: ReturnType<typeof parseEbsReference>,
   { region, account }: Ec2WitnessOptions,
 ): SnapshotAnswer | undefined {
-  const of = (reason: 'invalid' | 'other_region' | 'other_account', message: string) =>
-    ({ outcome: 'unchecked', reason, message }) as const;
-  if (known === undefined) return of('invalid', `Not an id of an EBS snapshot: "${reference}"`);
+  const refused = (code: SnapshotErrorCode, what: string) =>
+    unchecked(new SnapshotError(code, `Cannot look up ${shownReference(reference)}: ${what}`));
+  if (known === undefined) return refused('invalid', 'it is no id of an EBS snapshot');
   if (known.region !== undefined && known.region !== region) {
-    return of('other_region', `"${reference}" is in ${known.region}, not in ${region}`);
+    return refused('other_region', `it is in ${known.region}, not in ${region}`);
   }
   if (account !== undefined && known.account !== undefined && known.account !== account.id) {
-    return of('other_account', `"${reference}" is not in the account ${account.id}`);
+    return refused('other_account', `it is not in the account ${account.id}`);
   }
   return undefined;
 }
@@ -234,8 +239,8 @@ async function doubtOfAbsence(
       call.signal,
     );
     if (caller === account.id) return undefined;
-    const message = `Asked ${place} as the account ${caller}, not ${account.id}`;
-    return { outcome: 'unchecked', reason: 'other_account', message };
+    const message = `Cannot tell what is absent in the account ${account.id}: asked as ${caller}`;
+    return unchecked(new SnapshotError('other_account', message));
   } catch (error) {
     return unchecked(error);
   }
@@ -243,8 +248,8 @@ async function doubtOfAbsence(
 
 /** Documented: of an id to which the caller has no access EC2 says nothing. */
 function hidden(id: string): SnapshotAnswer {
-  const message = `EC2 does not show "${id}" to this identity`;
-  return { outcome: 'unchecked', reason: 'denied', message };
+  const message = `Cannot look up "${id}": EC2 does not show it to this identity`;
+  return unchecked(new SnapshotError('denied', message));
 }
 
 function inBatches(ids: readonly string[]): string[][] {

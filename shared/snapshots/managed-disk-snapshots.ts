@@ -7,7 +7,7 @@ import {
 } from './azure-resource-id.ts';
 import { type ArmOptions, type ArmReader, armReader } from './azure-resource-manager.ts';
 import { managedDiskFacts } from './managed-disk-facts.ts';
-import { SnapshotError, unchecked } from './snapshot-error.ts';
+import { SnapshotError, shownReference, unchecked } from './snapshot-error.ts';
 import type {
   SnapshotAnswer,
   SnapshotFacts,
@@ -63,12 +63,13 @@ async function lookUp(
   const groups = new Map<string, Map<string, Wanted>>();
   for (const reference of new Set(references)) {
     const id = parseSnapshotResourceId(reference);
+    const shown = shownReference(reference);
     if (id === undefined) {
-      const message = `Not an ARM id of a disk snapshot: "${reference}"`;
-      answers.set(reference, { outcome: 'unchecked', reason: 'invalid', message });
+      const message = `Cannot look up ${shown}: it is no ARM id of a disk snapshot`;
+      answers.set(reference, unchecked(new SnapshotError('invalid', message)));
     } else if (sameForArm(id.subscription) !== sameForArm(subscription)) {
-      const message = `"${reference}" is not in the subscription ${subscription}`;
-      answers.set(reference, { outcome: 'unchecked', reason: 'other_account', message });
+      const message = `Cannot look up ${shown}: it is not in the subscription ${subscription}`;
+      answers.set(reference, unchecked(new SnapshotError('other_account', message)));
     } else {
       const groupKey = sameForArm(id.resourceGroup);
       const group = groups.get(groupKey) ?? new Map<string, Wanted>();

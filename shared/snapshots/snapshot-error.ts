@@ -5,8 +5,10 @@ import type { UncheckedSnapshot } from './snapshot-witness.ts';
 export type SnapshotErrorCode =
   /** The identity may not ask, its credentials are not accepted, or it may not see this snapshot. */
   | 'denied'
-  /** The credentials are not of the account or subscription in question. */
+  /** The reference or the credentials are of another account or subscription. */
   | 'other_account'
+  /** The reference is of another region than the one that was asked. */
+  | 'other_region'
   /** The cloud asks for a slower pace. */
   | 'throttled'
   /** No usable answer: no connection, a fault of the service, an answer that is not the cloud's. */
@@ -17,10 +19,13 @@ export type SnapshotErrorCode =
 const HINTS: Readonly<Record<SnapshotErrorCode, string>> = {
   denied: 'Grant the identity the right to read snapshots, or check its credentials',
   other_account: 'Use an identity of the account or subscription that the snapshots are in',
+  other_region: 'Name the region of the snapshot in the configuration of its location',
   throttled: 'Run again later',
   unreachable: 'Check the endpoint, the network and the state of the service, then run again',
   invalid: 'Check the reference and the region',
 };
+
+const SHOWN_LENGTH_MAX = 300;
 
 export interface SnapshotErrorOptions {
   readonly hint?: string | undefined;
@@ -46,5 +51,12 @@ export class SnapshotError extends DrydockError {
  */
 export function unchecked(error: unknown): UncheckedSnapshot {
   if (!(error instanceof SnapshotError)) throw error;
-  return { outcome: 'unchecked', reason: error.code, message: error.message };
+  const { code: reason, message, hint } = error;
+  return { outcome: 'unchecked', reason, message, hint };
+}
+
+/** A reference in a message: it is a stranger's text of any length. */
+export function shownReference(reference: string): string {
+  const isLong = reference.length > SHOWN_LENGTH_MAX;
+  return JSON.stringify(isLong ? `${reference.slice(0, SHOWN_LENGTH_MAX)}...` : reference);
 }

@@ -50,17 +50,13 @@ export type SnapshotAnswer =
   | { readonly outcome: 'absent' }
   | UncheckedSnapshot;
 
+/** Nothing is known of it. `message` and `hint` are for whoever reads the finding. */
 export interface UncheckedSnapshot {
   readonly outcome: 'unchecked';
-  readonly reason: UncheckedReason;
+  readonly reason: SnapshotErrorCode;
   readonly message: string;
+  readonly hint: string;
 }
-
-/**
- * Why nothing is known: asking failed, the reference or the credentials belong to another account,
- * subscription or region than the witness speaks for, or the reference is none.
- */
-export type UncheckedReason = SnapshotErrorCode | 'other_region';
 
 /**
  * Where a snapshot is in its life. `pending`: its data is still being copied, and Velero counts it

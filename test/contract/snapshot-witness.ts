@@ -98,7 +98,11 @@ export function snapshotWitnessContract(name: string, open: () => Promise<Witnes
       const answers = await subject.witness().lookUp(NO_REFERENCES);
       expect([...answers.keys()].sort()).toEqual([...NO_REFERENCES].sort());
       for (const answer of answers.values()) {
-        expect(answer).toMatchObject({ outcome: 'unchecked' });
+        expect(answer).toMatchObject({
+          outcome: 'unchecked',
+          message: expect.stringMatching(/^Cannot look up ".{0,400}[^.]$/),
+          hint: expect.stringMatching(/./),
+        });
       }
       expect(subject.requests()).toBe(before);
     });
