@@ -50,7 +50,7 @@ export interface ListOptions extends CallOptions {
 
 /** What a list was, once it has been read to its end. */
 export interface ListEnd {
-  /** Where a watch goes on. */
+  /** Where a watch goes on; empty for an API that cannot be watched. */
   readonly resourceVersion: string;
   /** How often it had to begin again because its snapshot expired (410). */
   readonly restarts: number;

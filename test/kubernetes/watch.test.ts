@@ -65,9 +65,12 @@ test('a silent connection is opened anew, as often as it takes', async () => {
 
 test('failures between events are no reason to give up', async () => {
   const broken = refused(503, 'ServiceUnavailable');
-  const once = (version: string): ApiAnswer => ({ body: added(`at-${version}`, version) });
+  const once = (version: string): ApiAnswer => ({
+    body: added(`at-${version}`, version),
+    ending: 'reset',
+  });
   answers(broken, once('11'), broken, broken, once('12'), broken, broken, once('13'));
-  const { events } = await watched(3, { attemptsMax: 3 });
+  const { events } = await watched(3, { attemptsMax: 4 });
   expect(events).toEqual(['added at-11', 'added at-12', 'added at-13']);
 });
 
