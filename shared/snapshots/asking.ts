@@ -30,7 +30,7 @@ export type Ask = <T>(request: () => Promise<T>, signal?: AbortSignal) => Promis
  * The one place where questions about snapshots are repeated: each single request, so that pages
  * and batches that were answered are not asked for again. Once a request has failed to its last
  * attempt, the others have one attempt each until one succeeds: a cloud that is down is not waited
- * for a thousand times.
+ * for a thousand times. So each witness has its own.
  */
 export function asking(policy: AskingPolicy, clock: Clock): Ask {
   let isDown = false;
