@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 // Two projects: `npm` needs Node and npm only; `real` needs the tools of test/real/tools.
 export default defineConfig({
   test: {
+    // By itself vitest leaves one core free, which on two of them is half the machine.
+    maxWorkers: '100%',
     reporters: process.env['DRYDOCK_TALLY']
       ? ['default', './test/support/tally-reporter.ts']
       : ['default'],

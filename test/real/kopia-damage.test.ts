@@ -29,7 +29,10 @@ describe.concurrent('where the damage is', () => {
 test('docs/kopia.md says who finds what', async () => {
   const judgements = DAMAGES.flatMap(({ name }) => judged.get(name) ?? []);
   expect(judgements).toHaveLength(DAMAGES.length);
-  expect(await committedTable()).toBe(damageTable(judgements));
+  // A Kopia that recurses without end is stopped by us, or by itself when its memory is used up:
+  // which comes first depends on the machine.
+  const settled = (table = '') => table.replaceAll('| no end ', '| yes ');
+  expect(settled(await committedTable())).toBe(settled(damageTable(judgements)));
 });
 
 function expectAllFound({ truth, ours }: Judgement): void {
