@@ -6,7 +6,7 @@ const ENTRY_BYTES = 36;
 /** A slice is cut by the first byte of a hash. */
 export const SLICES_MAX = 256;
 
-/** Fits, with everything else a verifier holds, into 512 MB: 36 to 52 bytes each. */
+/** 36 to 52 bytes each. `docs/benchmarks.md` has the peak of a whole process with so many. */
 const ENTRIES_IN_ONE_PASS = 10_000_000;
 
 /**

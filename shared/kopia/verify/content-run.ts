@@ -126,7 +126,6 @@ function unreadFinding(run: ContentRun, packs: number, error: Error | undefined)
   const message = `${packs} packs could not be read: ${error.message}`;
   return [
     finding('KOPIA_CONTENT_UNCHECKED', `${run.url} unread`, message, {
-      severity: 'error',
       hint: 'Run again; if it stays, look at the permissions and the health of the store',
       evidence: { packBlobs: packs },
     }),

@@ -130,9 +130,7 @@ async function checkPass(pass: Pass, isFirstLook: boolean, isLastLook: boolean):
     for (const [key, at] of run.proofs) {
       if (at === options.now.getTime()) pass.done.proofs.set(key, at);
     }
-    if (!isLastLook && hasVanished(seen)) {
-      return false;
-    }
+    if (!isLastLook && hasVanished(seen)) return false;
   }
 
   const known = isFirst ? undefined : new Set(found.snapshots.map(({ id }) => id));
@@ -311,7 +309,8 @@ async function readContents(pass: Pass, inUse: Uint8Array): Promise<ContentsRead
       selection,
       isWanted: (position) =>
         isOfPass(pass, position) && (!table.isDeleted(position) || inUse[position] === 1),
-      proofs: new Map([...former, ...done.proofs]),
+      // A look that is repeated is rare, the copy of a large state is not small.
+      proofs: done.proofs.size === 0 ? former : new Map([...former, ...done.proofs]),
       now: options.now,
       allowRetrieval: options.allowRetrieval ?? false,
       deadline: options.deadline,
