@@ -1,5 +1,5 @@
 import { DrydockError } from '../model/errors.ts';
-import type { Config, Route } from './config.ts';
+import { type Config, type Route, VERIFY_DEFAULTS } from './config.ts';
 import { crossProblems } from './cross-checks.ts';
 import { type ConfigDocument, parseYaml } from './document.ts';
 import { problemAt, problemsOf } from './issues.ts';
@@ -46,6 +46,8 @@ export function parseConfig(text: string, file: string): Config {
   return {
     ...(parts.state !== undefined && { state: parts.state }),
     locations: parts.locations,
+    clusters: new Map(),
+    verify: VERIFY_DEFAULTS,
     routes: parts.routes.flatMap(({ entry, source, target }): Route[] => {
       if (source === undefined || target === undefined) return [];
       const { name, concurrency } = entry;

@@ -13,6 +13,9 @@ import { createHash } from 'node:crypto';
  *     evidence/<job>/<location>/records/<sequence>.json       the chain
  *     first-sight/<location>/<backup>.json                    SHA-256 sums of a backup's objects
  *     verifications/kopia-<repository>.json                   which packs were read when
+ *     looks/<location>.json                                   what the last run knew of a location
+ *     looks/<location>/<repository>.json                      and of a Kopia repository there
+ *     ladders/<location>.json                                 what \`drydock status\` shows
  */
 export const EVIDENCE_FOLDER = 'evidence/';
 
@@ -62,4 +65,18 @@ export function firstSightKey(location: string, backup: string): string {
 
 export function kopiaVerificationKey(repositoryUrl: string): string {
   return `verifications/kopia-${nameOf(repositoryUrl)}.json`;
+}
+
+export function locationLookKey(location: string): string {
+  return `looks/${nameOf(location)}.json`;
+}
+
+export function repositoryLookKey(location: string, prefix: string): string {
+  return `looks/${nameOf(location)}/${nameOf(prefix)}.json`;
+}
+
+export const LADDERS_FOLDER = 'ladders/';
+
+export function ladderKey(location: string): string {
+  return `${LADDERS_FOLDER}${nameOf(location)}.json`;
 }

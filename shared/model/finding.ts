@@ -1,6 +1,12 @@
+import { CLUSTER_FINDINGS } from './cluster-findings.ts';
 import { EVIDENCE_FINDINGS } from './evidence-findings.ts';
 import { KOPIA_FINDINGS } from './kopia-findings.ts';
+import { LOCATION_FINDINGS } from './location-findings.ts';
+import { POINT_FINDINGS } from './point-findings.ts';
+import { RECOVERY_FINDINGS } from './recovery-findings.ts';
 import { REPLICATE_FINDINGS } from './replicate-findings.ts';
+import { TAMPER_FINDINGS } from './tamper-findings.ts';
+import { VELERO_FINDINGS } from './velero-findings.ts';
 
 /** Ascending. `info` is worth knowing, `critical` wakes somebody up. */
 export const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
@@ -9,6 +15,8 @@ export type Severity = (typeof SEVERITIES)[number];
 /** One entry of the catalogue (`docs/findings.md` is generated from it). */
 export interface FindingKind {
   readonly severity: Severity;
+  /** A few words, as a headline: what is wrong, not what to do. */
+  readonly title?: string;
   readonly meaning: string;
   readonly why: string;
   readonly fix: string;
@@ -16,9 +24,15 @@ export interface FindingKind {
 
 /** Every code that Drydock can report. A code never changes its meaning and is never reused. */
 export const FINDINGS = {
+  ...CLUSTER_FINDINGS,
   ...EVIDENCE_FINDINGS,
   ...KOPIA_FINDINGS,
+  ...LOCATION_FINDINGS,
+  ...POINT_FINDINGS,
+  ...RECOVERY_FINDINGS,
   ...REPLICATE_FINDINGS,
+  ...TAMPER_FINDINGS,
+  ...VELERO_FINDINGS,
 } as const satisfies Readonly<Record<string, FindingKind>>;
 
 export type FindingCode = keyof typeof FINDINGS;

@@ -1,6 +1,7 @@
 import type { Finding } from './finding.ts';
+import type { Ladder } from './ladder.ts';
 
-export type JobName = 'replicate' | 'kopia-verify' | 'evidence-verify';
+export type JobName = 'replicate' | 'verify' | 'kopia-verify' | 'evidence-verify';
 
 /** What a run says of one thing it was asked about; what it could not check is never `verified`. */
 export type Verdict =
@@ -43,6 +44,8 @@ export interface Report {
   readonly measures: Readonly<Record<string, number>>;
   /** Present when the run stopped before its work was done; the next run goes on. */
   readonly unfinished?: { readonly reason: string };
+  /** Of `verify`: the ladder of each location that was looked at. */
+  readonly ladders?: readonly Ladder[];
 }
 
 /** The part of a report that is small enough for an event, a log line or a notification. */

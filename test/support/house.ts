@@ -35,7 +35,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['verify', 'replicate', 'prune', 'drill', 'alert', 'report'],
   ['systems', 'clusters', 'ledger'],
   ['kopia', 'velero', 'snapshots'],
-  ['stores', 'kubernetes'],
+  ['stores', 'kubernetes', 'queues'],
   ['telemetry', 'config'],
   ['model'],
 ];

@@ -1,0 +1,123 @@
+import type { Finding } from '../model/finding.ts';
+import type { Ladder } from '../model/ladder.ts';
+import type { Rung } from '../model/rung.ts';
+import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import type { RecordKind } from './record.ts';
+
+/** What the last run knew of a location, so that the next one reads only what has changed. */
+export interface LocationLook {
+  /** As `locationIdentity` writes it. */
+  readonly location: string;
+  readonly lookedAt: string;
+  readonly runId: string;
+  /** Ascending by name. */
+  readonly backups: readonly BackupFacts[];
+  /** Backups that were there once and are no longer, until long after their end. */
+  readonly gone: readonly GoneBackup[];
+  /** Schedules as they were seen, oldest first: what was expected before somebody changed one. */
+  readonly schedules: readonly SeenSchedule[];
+  /** Which proofs stand in the ledger, so that they are not written in each run. */
+  readonly marks: readonly ProofMark[];
+}
+
+export interface GoneBackup {
+  readonly backup: string;
+  readonly uid: string;
+  readonly schedule?: string;
+  readonly startedAt?: string;
+  readonly expiresAt?: string;
+  readonly lastSeenAt: string;
+  /** When a run first found it missing. */
+  readonly missedAt: string;
+  /** Whether it was complete when it was last seen. */
+  readonly wasComplete: boolean;
+}
+
+export interface SeenSchedule {
+  readonly name: string;
+  readonly expression: string;
+  readonly isPaused: boolean;
+  /** The first and the last run that saw it like this. */
+  readonly from: string;
+  readonly until: string;
+}
+
+export interface ProofMark {
+  readonly application: string;
+  readonly point: string;
+  readonly rung: Rung;
+  readonly outcome: 'proven' | 'refuted';
+  readonly provenAt: string;
+}
+
+export const LOCATION_LOOK: RecordKind<LocationLook> = {
+  kind: 'location-look',
+  schemaVersion: 1,
+  // A thousand backups of a hundred volumes each take some 30 MB.
+  sizeBytesMax: 256 * 1024 * 1024,
+  parse(value) {
+    const look = value as LocationLook;
+    const lists: readonly unknown[] = [look.backups, look.gone, look.schedules, look.marks];
+    const isTime = Number.isFinite(Date.parse(look.lookedAt));
+    if (typeof look.location !== 'string' || !isTime || !lists.every(Array.isArray)) {
+      throw new TypeError('Look at a location lacks its time or its lists');
+    }
+    return look;
+  },
+};
+
+/** What the last verification of a Kopia repository found, for the runs that judge by it. */
+export interface RepositoryLook {
+  /** Below the location: `kopia/<namespace>/`; empty for a location of layout `kopia`. */
+  readonly prefix: string;
+  readonly lookedAt: string;
+  readonly runId: string;
+  readonly level: 'structure' | 'content';
+  readonly outcome: 'verified' | 'damaged' | 'unchecked';
+  /** Why `unchecked`. */
+  readonly reason?: string;
+  readonly snapshots: readonly RepositorySnapshot[];
+  /** When the pack that was read longest ago was read; absent while any was never read. */
+  readonly contentProvenAt?: string;
+  readonly findings: readonly Finding[];
+}
+
+export interface RepositorySnapshot {
+  /** Manifest id: the handle in Velero's lists. */
+  readonly id: string;
+  /** `user@host:path`. */
+  readonly source: string;
+  readonly startTime: string;
+  readonly verdict: 'verified' | 'damaged' | 'unchecked';
+  /** A checkpoint or a cancelled upload: no recovery point. */
+  readonly isIncomplete: boolean;
+}
+
+export const REPOSITORY_LOOK: RecordKind<RepositoryLook> = {
+  kind: 'repository-look',
+  schemaVersion: 1,
+  sizeBytesMax: 64 * 1024 * 1024,
+  parse(value) {
+    const look = value as RepositoryLook;
+    const isTime = Number.isFinite(Date.parse(look.lookedAt));
+    if (typeof look.prefix !== 'string' || !isTime || !Array.isArray(look.snapshots)) {
+      throw new TypeError('Look at a repository lacks its prefix, its time or its snapshots');
+    }
+    return look;
+  },
+};
+
+/** What `drydock status` shows: small, and read by everybody. */
+export const LADDER: RecordKind<Ladder> = {
+  kind: 'ladder',
+  schemaVersion: 1,
+  sizeBytesMax: 16 * 1024 * 1024,
+  parse(value) {
+    const ladder = value as Ladder;
+    const isTime = Number.isFinite(Date.parse(ladder.checkedAt));
+    if (typeof ladder.location !== 'string' || !isTime || !Array.isArray(ladder.rows)) {
+      throw new TypeError('Ladder lacks its location, its time or its rows');
+    }
+    return ladder;
+  },
+};
