@@ -15,6 +15,7 @@ import {
   toDrydockError,
 } from './outcome.ts';
 import { replicateCommand } from './replicate.ts';
+import { statusCommand } from './status.ts';
 
 /** A command tells its exit code by this; whatever it throws is shown by `run`. */
 export type Finish = (code: ExitCode) => void;
@@ -99,6 +100,7 @@ function createProgram(context: CliContext, finish: Finish): Command {
     .helpCommand('help [command]', 'show the help of a command');
   program.addCommand(configCommand(context));
   program.addCommand(initCommand(context));
+  program.addCommand(statusCommand(context, finish));
   program.addCommand(replicateCommand(context, finish));
   program.addCommand(kopiaCommand(context, finish));
   program.addCommand(evidenceCommand(context, finish));

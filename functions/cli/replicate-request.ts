@@ -1,12 +1,11 @@
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
-import type { Config, Place } from '../../shared/config/config.ts';
-import { locationName, parseLocationUrl } from '../../shared/config/location.ts';
+import type { Config } from '../../shared/config/config.ts';
+import { locationName } from '../../shared/config/location.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { type ReplicateRun, runOfRoute, selectRoutes } from '../wiring.ts';
 import type { CliContext } from './context.ts';
 import { placeNamed } from './place.ts';
 import type { ReplicateOptions } from './replicate.ts';
+import { stateFor } from './state.ts';
 
 /** What the command line asks for: one pair of locations, one route, or every route. */
 export function runsFor(
@@ -16,14 +15,9 @@ export function runsFor(
   options: ReplicateOptions,
   env: CliContext['env'],
 ): readonly ReplicateRun[] {
-  const chosen: Place | undefined =
-    options.state === undefined
-      ? config?.state
-      : { location: parseLocationUrl(options.state), access: {} };
-  const state = chosen ?? localState(env);
+  const chosen = stateFor(options.state, config, env);
   const common = {
-    state,
-    stateIsLocal: chosen === undefined,
+    ...chosen,
     dryRun: options.dryRun === true,
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
   };
@@ -36,7 +30,7 @@ export function runsFor(
   if (config === undefined) return [];
   const names = options.route === undefined ? undefined : [options.route];
   return selectRoutes(config, names).map((route) => ({
-    ...runOfRoute(route, config, { dryRun: common.dryRun, localState: state }),
+    ...runOfRoute(route, config, { dryRun: common.dryRun, localState: chosen.state }),
     ...common,
   }));
 }
@@ -71,13 +65,6 @@ function pairRun(
   }
   const name = `${locationName(source.location)} -> ${locationName(target.location)}`;
   return { name, layout, source, target, ...common };
-}
-
-/** The folder of this user, for runs that name no state. */
-function localState(env: CliContext['env']): Place {
-  const xdg = env['XDG_STATE_HOME'];
-  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'state');
-  return { location: { kind: 'file', path: join(base, 'drydock') }, access: {} };
 }
 
 function usage(code: string, message: string, options: { readonly hint: string }): DrydockError {

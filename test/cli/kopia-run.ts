@@ -7,6 +7,7 @@ import type { CliContext } from '../../functions/cli/context.ts';
 import { run } from '../../functions/cli/program.ts';
 import { colorsOf } from '../../functions/cli/terminal.ts';
 import { systemClock } from '../../functions/system-clock.ts';
+import type { Clock } from '../../shared/model/clock.ts';
 import { fixtureInFolder } from '../support/fixture-stores.ts';
 import { type Fixture, loadFixture } from '../support/fixtures.ts';
 import type { Ended } from './drydock.ts';
@@ -14,6 +15,7 @@ import type { Ended } from './drydock.ts';
 export interface InProcess {
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly clock?: Clock;
   /** Called with each piece of stdout. */
   readonly onOutput?: (text: string) => void;
 }
@@ -34,7 +36,7 @@ export async function inProcess(
   const [stdout, stderr] = [sink(options.onOutput), sink()];
   const context: CliContext = {
     env: options.env ?? {},
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     signal: options.signal ?? new AbortController().signal,
     stdout: stdout.stream,
     stderr: stderr.stream,

@@ -15,6 +15,7 @@ import { totalsMeter } from '../../../shared/telemetry/meter.ts';
 import { openStore } from '../../stores.ts';
 import { optionalConfig } from '../config-file.ts';
 import { type CliContext, cliLogger } from '../context.ts';
+import { limitOf } from '../limit.ts';
 import type { GlobalOptions } from '../options.ts';
 import { type NamedPlace, placeWithin } from '../place.ts';
 import { type CliProgress, cliProgress } from '../progress.ts';
@@ -100,20 +101,6 @@ function once(log: Logger): Session['warnOnce'] {
   return (key, message) => {
     if (!warned.has(key)) log.log('warning', message);
     warned.add(key);
-  };
-}
-
-function limitOf(deadlineMs: number | undefined, signal: AbortSignal) {
-  if (deadlineMs === undefined) return { signal, clear: () => undefined };
-  const controller = new AbortController();
-  const timer = setTimeout(() => {
-    const message = 'Stopped at the deadline before the work was done';
-    const hint = 'Give it more time with --deadline';
-    controller.abort(new DrydockError('operation', 'DEADLINE', message, { hint }));
-  }, deadlineMs);
-  return {
-    signal: AbortSignal.any([signal, controller.signal]),
-    clear: () => clearTimeout(timer),
   };
 }
 
