@@ -48,6 +48,8 @@ export interface SnapshotVerdict {
   readonly source: string;
   readonly startTime: Date;
   readonly verdict: Verdict['kind'];
+  /** A checkpoint or a cancelled upload holds a part of its source only: it is no recovery point. */
+  readonly isIncomplete: boolean;
   /** Files that cannot be restored whole; at least so many when directories are lost. */
   readonly filesLost: number;
   /** Some of their paths, below the snapshot's root. */

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
  *
  *     leases/<subject>.json                                   who works on a replica
  *     checkpoints/replicate-<source and target>.json          what a route remembers
+ *     checkpoints/verify-<location>.json                      a verification that goes on
  *     proofs/<location>/<application>/<time>-<point>.json     what was proven of a recovery point
  *     evidence/<job>/<location>/head.json                     the newest record of a chain
  *     evidence/<job>/<location>/anchor.json                   the last record that retention removed
@@ -30,6 +31,10 @@ export function leaseKey(subject: string): string {
 
 export function checkpointKey(source: string, target: string): string {
   return `checkpoints/replicate-${nameOf(source, target)}.json`;
+}
+
+export function verifyCheckpointKey(location: string): string {
+  return `checkpoints/verify-${nameOf(location)}.json`;
 }
 
 /** With an application its proofs alone; ends in "/". */

@@ -18,6 +18,8 @@ export interface LocationLook {
   readonly schedules: readonly SeenSchedule[];
   /** Which proofs stand in the ledger, so that they are not written in each run. */
   readonly marks: readonly ProofMark[];
+  /** Backups that are not what they were at first sight, until they are seen as they were. */
+  readonly tampered: readonly Finding[];
 }
 
 export interface GoneBackup {
@@ -57,7 +59,13 @@ export const LOCATION_LOOK: RecordKind<LocationLook> = {
   sizeBytesMax: 256 * 1024 * 1024,
   parse(value) {
     const look = value as LocationLook;
-    const lists: readonly unknown[] = [look.backups, look.gone, look.schedules, look.marks];
+    const lists: readonly unknown[] = [
+      look.backups,
+      look.gone,
+      look.schedules,
+      look.marks,
+      look.tampered,
+    ];
     const isTime = Number.isFinite(Date.parse(look.lookedAt));
     if (typeof look.location !== 'string' || !isTime || !lists.every(Array.isArray)) {
       throw new TypeError('Look at a location lacks its time or its lists');

@@ -110,6 +110,13 @@ export const KOPIA_FINDINGS = {
     why: 'Contents behind its end are lost; an upload or copy was cut off, or the object was overwritten',
     fix: 'Restore the object from an older version or from a replica, then verify again',
   },
+  KOPIA_REPOSITORY_MISSING: {
+    severity: 'critical',
+    title: 'Repository of a volume is missing',
+    meaning: 'Backups have volumes in a Kopia repository that is not in the store',
+    why: 'None of these volumes can be restored from this location: the backup shows them, and their data is not there',
+    fix: 'Restore the folder from older versions of its objects or from a replica; at a replica, check that the route of "drydock replicate" takes this repository',
+  },
   KOPIA_SNAPSHOT_UNFINISHED: {
     severity: 'info',
     meaning: 'A snapshot is a checkpoint of an upload that did not end, or was cancelled',

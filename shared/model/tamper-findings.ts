@@ -1,4 +1,21 @@
 import type { FindingKind } from './finding.ts';
 
 /** What the comparison of a backup with its first sight can find. */
-export const TAMPER_FINDINGS = {} as const satisfies Readonly<Record<string, FindingKind>>;
+export const TAMPER_FINDINGS = {
+  BACKUP_TAMPERED: {
+    severity: 'critical',
+    title: 'Backup changed after it was complete',
+    meaning:
+      'Objects of a complete backup are not what they were when Drydock first saw them: changed, removed or added; the evidence names them',
+    why: 'Velero never writes to a backup again once it is complete, and a restore runs with all rights in the cluster: whoever can replace a tarball can take the cluster over, or make the backup worthless unnoticed',
+    fix: 'Restore nothing from it; find in the access log of the store who wrote these objects, and bring their older versions back ("aws s3api list-object-versions", or "az storage blob list --include v")',
+  },
+  FIRST_SIGHT_ALTERED: {
+    severity: 'critical',
+    title: 'Record of a first sight is forged',
+    meaning:
+      'The record of how a backup looked at first is not what was signed, or says something else than the record in the second state',
+    why: 'Somebody has changed what Drydock remembers, which is how a changed backup would be hidden',
+    fix: 'Compare the two records (the evidence names them) and the versions of the objects in the state, and take the right to write there from everybody but Drydock',
+  },
+} as const satisfies Readonly<Record<string, FindingKind>>;

@@ -83,7 +83,7 @@ function snapshotVerdict(
   isBlind: boolean,
   isPartial: boolean,
 ): SnapshotVerdict {
-  const { id, source, startTime } = snapshot;
+  const { id, source, startTime, incompleteReason } = snapshot;
   const loss = found.costs.ofSnapshot(id);
   const own = verdictOf(loss);
   const kind = isBlind ? 'damaged' : own === 'verified' && isPartial ? 'unchecked' : own;
@@ -92,6 +92,7 @@ function snapshotVerdict(
     source: `${source.userName}@${source.host}:${source.path}`,
     startTime,
     verdict: kind,
+    isIncomplete: incompleteReason !== undefined,
     filesLost: loss?.filesLost ?? 0,
     paths: loss?.paths ?? [],
   };

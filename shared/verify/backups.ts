@@ -1,0 +1,123 @@
+import type { LocationLook } from '../ledger/location-look.ts';
+import type { Deadline } from '../model/clock.ts';
+import type { Finding } from '../model/finding.ts';
+import { forEachLimited } from '../model/limited.ts';
+import type { ObjectInfo } from '../stores/store.ts';
+import { needsLook } from '../velero/checks/backup-age.ts';
+import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import { lookAtBackup } from '../velero/checks/backup-look.ts';
+import type { VeleroRoot } from '../velero/checks/root.ts';
+import type { VerifyConfig, VerifyDeps, VerifyLocation } from './job.ts';
+import { checkSight } from './sight.ts';
+
+export interface BackupsRun {
+  readonly deps: VerifyDeps;
+  readonly location: VerifyLocation;
+  readonly config: Pick<VerifyConfig, 'since' | 'backup'>;
+  readonly runId: string;
+  readonly now: Date;
+  readonly deadline: Deadline;
+  /** Keeps what was read so far, for a run that is killed. */
+  readonly keep: (facts: readonly BackupFacts[], tampered: readonly Finding[]) => Promise<void>;
+}
+
+export interface BackupLooks {
+  /** Ascending by name; those that were read now, and those that are as they were. */
+  readonly facts: readonly BackupFacts[];
+  /** Backups that are not what they were at first sight. */
+  readonly tampered: readonly Finding[];
+  /** How many were read now. */
+  readonly read: number;
+  /** The deadline came first. */
+  readonly isCut: boolean;
+  /** Every backup of the store is among `facts` as it is now. */
+  readonly isComplete: boolean;
+}
+
+/** Small backups are read together, large tarballs one at a time: a core inflates one at once. */
+const AT_ONCE = { concurrency: 8, weightMax: 256 * 1024 * 1024 };
+const KEPT_EVERY = 100;
+
+/** Which backups have to be read, by name. Pure. */
+export function backupsToRead(
+  root: Pick<VeleroRoot, 'backups'>,
+  previous: Pick<LocationLook, 'backups'> | undefined,
+  { since, backup: only }: Pick<VerifyConfig, 'since' | 'backup'>,
+  now: Date,
+): readonly string[] {
+  const known = new Map(previous?.backups.map((facts) => [facts.backup, facts]));
+  return [...root.backups].flatMap(([name, files]) => {
+    if (only !== undefined && name !== only) return [];
+    const facts = known.get(name);
+    if (!needsLook(facts, files, now)) return [];
+    return since !== undefined && beganAt(facts, files) < since.getTime() ? [] : [name];
+  });
+}
+
+/** Of a backup that was never read its youngest object has to do: it began before that. */
+function beganAt(facts: BackupFacts | undefined, files: readonly ObjectInfo[]): number {
+  const started = facts?.resource?.startedAt;
+  if (started !== undefined) return Date.parse(started);
+  return Math.max(...files.map(({ lastModified }) => lastModified.getTime()));
+}
+
+/** Reads what is new or has changed, and takes the rest from the last look. */
+export async function lookAtBackups(
+  run: BackupsRun,
+  root: VeleroRoot,
+  previous: LocationLook | undefined,
+): Promise<BackupLooks> {
+  const { deps, location, now } = run;
+  const { url } = location.reader;
+  const role = location.replicaOf === undefined ? 'source' : 'replica';
+  const facts = new Map<string, BackupFacts>();
+  for (const each of previous?.backups ?? []) {
+    if (root.backups.has(each.backup)) facts.set(each.backup, each);
+  }
+  const tampered = new Map<string, readonly Finding[]>();
+  for (const each of previous?.tampered ?? []) {
+    const backup = each.subject.slice(`${url}/backups/`.length);
+    if (root.backups.has(backup)) tampered.set(backup, [...(tampered.get(backup) ?? []), each]);
+  }
+  const all = (): readonly BackupFacts[] =>
+    [...facts.values()].sort((left, right) => (left.backup < right.backup ? -1 : 1));
+  const wanted = backupsToRead(root, previous, run.config, now);
+  const sizeOf = (name: string): number =>
+    root.backups.get(name)?.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) ?? 0;
+  const bytesAll = wanted.reduce((sum, name) => sum + sizeOf(name), 0);
+  let read = 0;
+  let bytesDone = 0;
+  let isCut = false;
+  await forEachLimited(wanted, AT_ONCE, sizeOf, async (name) => {
+    isCut ||= run.deadline.remainingMs() === 0;
+    if (isCut) return;
+    const files = root.backups.get(name) ?? [];
+    const options = { url, role, now, ...(deps.signal && { signal: deps.signal }) } as const;
+    const looked = await lookAtBackup(location.reader, name, files, options);
+    facts.set(name, looked);
+    if (looked.completeness === 'complete') {
+      const sight = { deps, identity: location.identity, url, runId: run.runId, now };
+      tampered.set(name, await checkSight(sight, looked));
+    }
+    read += 1;
+    bytesDone += sizeOf(name);
+    deps.progress.update({
+      stage: `${location.place.name}: backups`,
+      objectsDone: read,
+      objectsAll: wanted.length,
+      bytesDone,
+      bytesAll,
+    });
+    if (read % KEPT_EVERY === 0) await run.keep(all(), [...tampered.values()].flat());
+  });
+  const isComplete =
+    !isCut && [...root.backups].every(([name, files]) => isCurrent(facts.get(name), files));
+  return { facts: all(), tampered: [...tampered.values()].flat(), read, isCut, isComplete };
+}
+
+/** What is not finished changes from look to look, and its last look is as it was just now. */
+function isCurrent(facts: BackupFacts | undefined, files: readonly ObjectInfo[]): boolean {
+  if (facts === undefined || facts.objects.length !== files.length) return false;
+  const etags = new Map(facts.objects.map(({ key, etag }) => [key, etag]));
+  return files.every(({ key, etag }) => etags.get(key) === etag);
+}
