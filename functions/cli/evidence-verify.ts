@@ -4,7 +4,7 @@ import type { Config, Place } from '../../shared/config/config.ts';
 import { locationIdentity, locationName, parseLocationUrl } from '../../shared/config/location.ts';
 import { type FoundChain, listChains } from '../../shared/ledger/evidence-chains.ts';
 import { type ChainVerification, verifyChain } from '../../shared/ledger/evidence-verify.ts';
-import { ed25519Verifier, type Verifier } from '../../shared/ledger/signature.ts';
+import { publicKeyVerifier, type Verifier } from '../../shared/ledger/signature.ts';
 import { deadlineAt } from '../../shared/model/clock.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { type Finding, finding } from '../../shared/model/finding.ts';
@@ -130,7 +130,7 @@ async function trustedKeys(
         const hint = 'Check the path given by --public-key';
         throw new DrydockError('usage', 'SIGNING_KEY_INVALID', message, { hint });
       });
-      return ed25519Verifier(pem);
+      return publicKeyVerifier(pem);
     }),
   );
 }

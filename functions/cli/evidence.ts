@@ -15,8 +15,8 @@ Each job keeps one chain per location in the state: every record carries the SHA
 before. The whole chain is read, and nothing is written. For each chain the hash of its last record
 is printed: noted elsewhere, it proves later that nothing before it was changed.
 
-With --public-key (ed25519, PEM; may be repeated) signatures are checked, and a chain that none of
-these keys signed counts as broken. Without it signatures are reported as unchecked.
+With --public-key (ed25519 or P-256, PEM; may be repeated) signatures are checked, and a chain that
+none of these keys signed counts as broken. Without it signatures are reported as unchecked.
 ${EXAMPLES}
 Exit codes:
   0    every chain is whole

@@ -69,44 +69,59 @@ function signedBytes(purpose: string, value: unknown): Uint8Array {
  * @throws DrydockError `SIGNING_KEY_INVALID`, which never quotes the key (S9)
  */
 export function ed25519Signer(privateKeyPem: string): Signer {
-  const key = ed25519Key(() => createPrivateKey(privateKeyPem), 'private');
-  const { keyId, verify } = verifierOf(createPublicKey(key));
-  return { keyId, verify, sign: async (bytes) => signBytes(null, bytes, key) };
-}
-
-/**
- * @param publicKeyPem as `openssl pkey -pubout` writes it
- * @throws DrydockError `SIGNING_KEY_INVALID`
- */
-export function ed25519Verifier(publicKeyPem: string): Verifier {
-  // Node makes a public key of a private one without a word: that one has no business here.
-  const isPrivate = /PRIVATE KEY/.test(publicKeyPem);
-  return verifierOf(
-    ed25519Key(() => (isPrivate ? undefined : createPublicKey(publicKeyPem)), 'public'),
-  );
-}
-
-function ed25519Key(read: () => KeyObject | undefined, what: 'private' | 'public'): KeyObject {
-  let key: KeyObject | undefined;
-  try {
-    key = read();
-  } catch {
-    key = undefined;
+  const key = readKey(() => createPrivateKey(privateKeyPem));
+  const verifier =
+    key?.asymmetricKeyType === 'ed25519' ? verifierOf(createPublicKey(key)) : undefined;
+  if (key !== undefined && verifier !== undefined) {
+    return { ...verifier, sign: async (bytes) => signBytes(null, bytes, key) };
   }
-  if (key?.asymmetricKeyType === 'ed25519') return key;
-  const message = `Cannot use the ${what} key: it is no ${what} ed25519 key in PEM`;
-  const hint =
-    what === 'private'
-      ? 'Make one with "openssl genpkey -algorithm ed25519 -out key.pem"'
-      : 'Make it from the private one with "openssl pkey -in key.pem -pubout -out key.pub.pem"';
+  const message = 'Cannot use the private key: it is no private ed25519 key in PEM';
+  const hint = 'Make one with "openssl genpkey -algorithm ed25519 -out key.pem"';
   throw new DrydockError('usage', 'SIGNING_KEY_INVALID', message, { hint });
 }
 
-function verifierOf(key: KeyObject): Verifier {
+/**
+ * @param publicKeyPem of an ed25519 key as `openssl pkey -pubout` writes it, or of a P-256 key of
+ * KMS or Key Vault
+ * @throws DrydockError `SIGNING_KEY_INVALID`
+ */
+export function publicKeyVerifier(publicKeyPem: string): Verifier {
+  // Node makes a public key of a private one without a word: that one has no business here.
+  const isPrivate = /PRIVATE KEY/.test(publicKeyPem);
+  const key = isPrivate ? undefined : readKey(() => createPublicKey(publicKeyPem));
+  const verifier = key === undefined ? undefined : verifierOf(key);
+  if (verifier !== undefined) return verifier;
+  const message = 'Cannot use the public key: it is no public ed25519 or P-256 key in PEM';
+  const hint =
+    'Make it from the private one with "openssl pkey -in key.pem -pubout -out key.pub.pem", or have KMS or Key Vault give it out';
+  throw new DrydockError('usage', 'SIGNING_KEY_INVALID', message, { hint });
+}
+
+/**
+ * Of a public key; `undefined` when it is neither ed25519 nor P-256. Signatures by P-256 are of
+ * SHA-256 and in DER, as OpenSSL takes them too.
+ */
+export function verifierOf(key: KeyObject): Verifier | undefined {
+  const kind = kindOf(key);
+  if (kind === undefined) return undefined;
   const der = key.export({ type: 'spki', format: 'der' });
-  const keyId = `ed25519:${createHash('sha256').update(der).digest('hex').slice(0, 32)}`;
   return {
-    keyId,
-    verify: async (bytes, signature) => verifyBytes(null, bytes, key, signature),
+    keyId: `${kind}:${createHash('sha256').update(der).digest('hex').slice(0, 32)}`,
+    verify: async (bytes, signature) =>
+      verifyBytes(kind === 'ed25519' ? null : 'sha256', bytes, key, signature),
   };
+}
+
+function kindOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
+  if (asymmetricKeyType === 'ed25519') return 'ed25519';
+  const isP256 = asymmetricKeyDetails?.namedCurve === 'prime256v1';
+  return asymmetricKeyType === 'ec' && isP256 ? 'ecdsa-p256' : undefined;
+}
+
+function readKey(read: () => KeyObject): KeyObject | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

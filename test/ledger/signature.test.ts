@@ -1,8 +1,9 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import {
   checkSignature,
   ed25519Signer,
-  ed25519Verifier,
+  publicKeyVerifier,
   signValue,
 } from '../../shared/ledger/signature.ts';
 
@@ -15,7 +16,7 @@ function pem(what: string, base64: string): string {
 }
 
 test('a key pair in the standard form has one id, and its signatures hold', async () => {
-  const [signer, verifier] = [ed25519Signer(PRIVATE), ed25519Verifier(PUBLIC)];
+  const [signer, verifier] = [ed25519Signer(PRIVATE), publicKeyVerifier(PUBLIC)];
   expect(signer.keyId).toBe(verifier.keyId);
   const value = { b: [1, 2], a: 'x' };
   const signature = await signValue('note', value, signer);
@@ -31,7 +32,30 @@ test('a key pair in the standard form has one id, and its signatures hold', asyn
   }
 });
 
+test('a signature by a P-256 key, as KMS and Key Vault make them, holds', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const verifier = publicKeyVerifier(`${publicKey.export({ format: 'pem', type: 'spki' })}`);
+  expect(verifier.keyId).toMatch(/^ecdsa-p256:[0-9a-f]{32}$/);
+  const signer = {
+    ...verifier,
+    sign: async (bytes: Uint8Array) => sign('sha256', bytes, privateKey),
+  };
+  const signature = await signValue('note', { a: 1 }, signer);
+  expect(await checkSignature('note', { a: 1, signature } as object, [verifier])).toBe('good');
+  for (const forged of ['', '!', 'AAAA', Buffer.alloc(64).toString('base64')]) {
+    const signed = { a: 1, signature: { ...signature, value: forged } };
+    expect(await checkSignature('note', signed, [verifier])).toBe('wrong');
+  }
+});
+
 test('what is no such key is refused', () => {
   for (const text of ['', 'x', PUBLIC]) expect(() => ed25519Signer(text)).toThrow('private');
-  for (const text of ['', 'x', PRIVATE]) expect(() => ed25519Verifier(text)).toThrow('public');
+  const rsa = generateKeyPairSync('rsa', {
+    modulusLength: 1024,
+    publicKeyEncoding: { format: 'pem', type: 'spki' },
+    privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
+  });
+  for (const text of ['', 'x', PRIVATE, rsa.publicKey]) {
+    expect(() => publicKeyVerifier(text)).toThrow('public');
+  }
 });

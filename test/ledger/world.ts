@@ -9,7 +9,7 @@ import {
   type EvidenceEntry,
 } from '../../shared/ledger/evidence.ts';
 import type { Chain } from '../../shared/ledger/evidence-record.ts';
-import { ed25519Signer, ed25519Verifier } from '../../shared/ledger/signature.ts';
+import { ed25519Signer, publicKeyVerifier } from '../../shared/ledger/signature.ts';
 import { collect } from '../../shared/stores/checksum.ts';
 import { fileStore } from '../../shared/stores/file.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
@@ -74,5 +74,5 @@ export function signingKey() {
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   });
-  return { privateKey, signer: ed25519Signer(privateKey), verifier: ed25519Verifier(publicKey) };
+  return { privateKey, signer: ed25519Signer(privateKey), verifier: publicKeyVerifier(publicKey) };
 }
