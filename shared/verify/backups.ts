@@ -95,7 +95,7 @@ export async function lookAtBackups(
     const options = { url, role, now, ...(deps.signal && { signal: deps.signal }) } as const;
     const looked = await lookAtBackup(location.reader, name, files, options);
     facts.set(name, looked);
-    if (looked.completeness === 'complete') {
+    if (looked.resource?.meaning === 'ended') {
       const sight = { deps, identity: location.identity, url, runId: run.runId, now };
       tampered.set(name, await checkSight(sight, looked));
     }

@@ -26,7 +26,7 @@ const NAMED_MAX = 20;
 
 /**
  * Compares a backup that was just read with how it looked when it was first complete, in each state
- * that keeps first sights. What nobody has seen before is recorded, if it is whole.
+ * that keeps first sights. What nobody has seen before is recorded, if it is complete and whole.
  * @returns what is wrong; nothing when it is as it was
  */
 export async function checkSight(run: SightRun, facts: BackupFacts): Promise<readonly Finding[]> {
@@ -56,7 +56,8 @@ async function firstSight(
 ): Promise<FirstSight | undefined> {
   const options = { ...(deps.signal && { signal: deps.signal }) };
   const backup = sightName(facts);
-  if (!facts.isWhole) return readFirstSight(state, identity, backup, options);
+  const isSound = facts.completeness === 'complete' && facts.isWhole;
+  if (!isSound) return readFirstSight(state, identity, backup, options);
   const { uniqueId, signer } = deps;
   const sight = { location: identity, backup, seenAt: now.toISOString(), runId };
   const { first } = await recordFirstSight(

@@ -1,0 +1,89 @@
+import { appendEvidence } from '../ledger/evidence.ts';
+import { ladderKey } from '../ledger/keys.ts';
+import { LADDER } from '../ledger/location-look.ts';
+import { readRecord, swapRecord } from '../ledger/record.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Ladder, LadderRow } from '../model/ladder.ts';
+import type { VerifyDeps } from './job.ts';
+
+/** More losses in a row mean that others keep the same all the time. */
+const ATTEMPTS_MAX = 20;
+
+/**
+ * Keeps what `drydock status` shows. Rows of applications that this run did not look at stay as
+ * they were, when it looked at one application alone.
+ * @returns the ladder as it is kept
+ */
+export async function saveLadder(
+  { state, uniqueId, signal }: Pick<VerifyDeps, 'state' | 'uniqueId' | 'signal'>,
+  identity: string,
+  ladder: Ladder,
+  isOneApplication: boolean,
+): Promise<Ladder> {
+  const options = { ...(signal && { signal }) };
+  const key = ladderKey(identity);
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    const present = await readRecord(state, key, LADDER, options);
+    const kept = isOneApplication ? withOthers(present?.value.rows ?? [], ladder) : ladder;
+    // Whoever looked later knows more; two runs of one minute know the same.
+    if (present !== undefined && present.value.checkedAt > ladder.checkedAt) return ladder;
+    const next = { value: kept, nonce: uniqueId(), previousEtag: present?.etag };
+    if ((await swapRecord(state, key, LADDER, next, options)) !== undefined) break;
+  }
+  return ladder;
+}
+
+function withOthers(before: readonly LadderRow[], ladder: Ladder): Ladder {
+  const now = new Set(ladder.rows.map(({ application }) => application));
+  const rows = [...before.filter(({ application }) => !now.has(application)), ...ladder.rows];
+  rows.sort((left, right) => (left.application < right.application ? -1 : 1));
+  return { ...ladder, rows };
+}
+
+export interface RunEvidence {
+  readonly runId: string;
+  readonly at: Date;
+  readonly ladder: Ladder;
+  readonly findings: readonly Finding[];
+  readonly measures: Readonly<Record<string, number>>;
+}
+
+/** A record of the chain has at most 256 KiB: of many findings the worst are named, all are counted. */
+const FINDINGS_NAMED_MAX = 200;
+const ROWS_NAMED_MAX = 200;
+const UNCHECKED_NAMED_MAX = 20;
+const TEXT_MAX = 200;
+
+/** Appends what this run found to the chain of the job at this location. */
+export async function appendRun(
+  deps: Pick<VerifyDeps, 'state' | 'uniqueId' | 'signer' | 'signal'>,
+  identity: string,
+  { runId, at, ladder, findings, measures }: RunEvidence,
+): Promise<void> {
+  const { state, uniqueId, signer, signal } = deps;
+  const counts = new Map<string, number>();
+  for (const { code } of findings) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const content = {
+    schema: 'drydock/verify-evidence/v1',
+    url: ladder.url,
+    counts: Object.fromEntries(counts),
+    findings: findings.slice(0, FINDINGS_NAMED_MAX).map(({ code, severity, subject }) => ({
+      code,
+      severity,
+      subject: subject.slice(0, TEXT_MAX),
+    })),
+    applications: ladder.rows.slice(0, ROWS_NAMED_MAX).map(({ application, proven, newest }) => ({
+      application: application.slice(0, TEXT_MAX),
+      ...(newest && { newest: newest.point.slice(0, TEXT_MAX), rung: newest.rung }),
+      ...(proven && { proven: proven.point.slice(0, TEXT_MAX), provenTakenAt: proven.takenAt }),
+    })),
+    unchecked: ladder.unchecked.slice(0, UNCHECKED_NAMED_MAX).map((each) => each.slice(0, TEXT_MAX)),
+    measures: { ...measures },
+  };
+  await appendEvidence(
+    { state, uniqueId, ...(signer && { signer }) },
+    { job: 'verify', location: identity },
+    { at: at.toISOString(), runId, content },
+    { ...(signal && { signal }) },
+  );
+}
