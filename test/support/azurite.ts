@@ -33,22 +33,38 @@ const END_WITH_PARENT =
 
 const START_TIMEOUT_MS = 30_000;
 
-/** Microsoft's emulator of Blob storage, as a child process on a free loopback port. */
+/** Microsoft's emulator of Blob storage. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
+  const { endpoint, close } = await startEmulator('blob', options);
+  return {
+    endpoint,
+    account: EMULATOR_ACCOUNT,
+    accountKey: EMULATOR_KEY,
+    container: (name, other = {}) =>
+      new ContainerClient(
+        `${other.endpoint ?? endpoint}/${name}`,
+        new StorageSharedKeyCredential(EMULATOR_ACCOUNT, other.accountKey ?? EMULATOR_KEY),
+        blobClientSettings(other.endpoint ?? endpoint),
+      ),
+    close,
+  };
+}
+
+/** One service of Azurite, as a child process on a free loopback port. */
+export async function startEmulator(
+  service: 'blob' | 'queue',
+  options: AzuriteOptions = {},
+): Promise<Pick<Azurite, 'endpoint' | 'close'>> {
   const folder = options.onDisk ? await mkdtemp(join(tmpdir(), 'drydock-azurite-')) : undefined;
-  const main = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js');
+  const main = createRequire(import.meta.url).resolve(`azurite/dist/src/${service}/main.js`);
   const child = spawn(
     process.execPath,
     [
-      ...['--import', END_WITH_PARENT, main, '--blobHost', '127.0.0.1', '--blobPort', '0'],
+      ...['--import', END_WITH_PARENT, main],
+      ...[`--${service}Host`, '127.0.0.1', `--${service}Port`, '0'],
       // The SDK speaks a newer version of the protocol than Azurite knows.
-      ...[
-        '--silent',
-        '--skipApiVersionCheck',
-        '--disableTelemetry',
-        '--blobKeepAliveTimeout',
-        '60',
-      ],
+      ...['--silent', '--skipApiVersionCheck', '--disableTelemetry'],
+      ...(service === 'blob' ? ['--blobKeepAliveTimeout', '60'] : []),
       ...(folder === undefined ? ['--inMemoryPersistence'] : ['--location', folder]),
     ],
     { cwd: folder ?? tmpdir(), stdio: ['pipe', 'pipe', 'pipe'] },
@@ -58,19 +74,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   };
   try {
-    const endpoint = `${await address(child)}/${EMULATOR_ACCOUNT}`;
-    return {
-      endpoint,
-      account: EMULATOR_ACCOUNT,
-      accountKey: EMULATOR_KEY,
-      container: (name, other = {}) =>
-        new ContainerClient(
-          `${other.endpoint ?? endpoint}/${name}`,
-          new StorageSharedKeyCredential(EMULATOR_ACCOUNT, other.accountKey ?? EMULATOR_KEY),
-          blobClientSettings(other.endpoint ?? endpoint),
-        ),
-      close,
-    };
+    return { endpoint: `${await address(child)}/${EMULATOR_ACCOUNT}`, close };
   } catch (error) {
     await close();
     throw error;

@@ -100,7 +100,7 @@ export function strayRooms(files: readonly SourceFile[]): Breach[] {
 
 /** Vendor SDKs: which file of `shared/` may name them. */
 const VENDORS: readonly (readonly [RegExp, RegExp])[] = [
-  [/^@(aws-sdk|smithy|aws-crypto)\//, /\/(aws|s3|ebs|ec2|eventbridge|sts)[^/]*(\/|\.ts$)/],
+  [/^@(aws-sdk|smithy|aws-crypto)\//, /\/(aws|s3|ebs|ec2|eventbridge|sqs|sts)[^/]*(\/|\.ts$)/],
   [/^@azure\//, /\/(azure|blob|managed-disks)[^/]*(\/|\.ts$)/],
   [/^@kubernetes\//, /^shared\/kubernetes\/|\/kubernetes[^/]*(\/|\.ts$)/],
 ];
