@@ -25,9 +25,12 @@ export class Interrupted extends DrydockError {
 }
 
 export function exitCodeOfReport(report: Report, failOn: Severity): ExitCode {
-  if (report.unfinished !== undefined) return EXIT.operation;
   const found = report.findings.some(({ severity }) => isAtLeast(severity, failOn));
-  return found ? EXIT.findings : EXIT.ok;
+  return highest([
+    found ? EXIT.findings : EXIT.ok,
+    report.unfinished === undefined ? EXIT.ok : EXIT.operation,
+    ...(report.errors ?? []).map(({ failure }) => OF_FAILURE[failure]),
+  ]);
 }
 
 const OF_FAILURE: Readonly<Record<Failure, ExitCode>> = {

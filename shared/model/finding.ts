@@ -5,8 +5,8 @@ import { LOCATION_FINDINGS } from './location-findings.ts';
 import { POINT_FINDINGS } from './point-findings.ts';
 import { RECOVERY_FINDINGS } from './recovery-findings.ts';
 import { REPLICATE_FINDINGS } from './replicate-findings.ts';
-import { TAMPER_FINDINGS } from './tamper-findings.ts';
 import { VELERO_FINDINGS } from './velero-findings.ts';
+import { VERIFY_FINDINGS } from './verify-findings.ts';
 
 /** Ascending. `info` is worth knowing, `critical` wakes somebody up. */
 export const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
@@ -31,8 +31,8 @@ export const FINDINGS = {
   ...POINT_FINDINGS,
   ...RECOVERY_FINDINGS,
   ...REPLICATE_FINDINGS,
-  ...TAMPER_FINDINGS,
   ...VELERO_FINDINGS,
+  ...VERIFY_FINDINGS,
 } as const satisfies Readonly<Record<string, FindingKind>>;
 
 export type FindingCode = keyof typeof FINDINGS;

@@ -1,3 +1,4 @@
+import type { Failure } from './errors.ts';
 import type { Finding } from './finding.ts';
 import type { Ladder } from './ladder.ts';
 
@@ -44,8 +45,20 @@ export interface Report {
   readonly measures: Readonly<Record<string, number>>;
   /** Present when the run stopped before its work was done; the next run goes on. */
   readonly unfinished?: { readonly reason: string };
+  /** What could not be looked at at all; absent when there is nothing of the kind. */
+  readonly errors?: readonly ReportError[];
   /** Of `verify`: the ladder of each location that was looked at. */
   readonly ladders?: readonly Ladder[];
+}
+
+/** Why a part of the work could not be carried out. */
+export interface ReportError {
+  /** What it is about: a URL. */
+  readonly subject: string;
+  readonly code: string;
+  readonly failure: Failure;
+  readonly message: string;
+  readonly hint: string;
 }
 
 /** The part of a report that is small enough for an event, a log line or a notification. */

@@ -1,7 +1,7 @@
 import type { FindingKind } from './finding.ts';
 
-/** What the comparison of a backup with its first sight can find. */
-export const TAMPER_FINDINGS = {
+/** What a run of `verify` as a whole can find. */
+export const VERIFY_FINDINGS = {
   BACKUP_TAMPERED: {
     severity: 'critical',
     title: 'Backup changed after it was complete',
@@ -17,5 +17,12 @@ export const TAMPER_FINDINGS = {
       'The record of how a backup looked at first is not what was signed, or says something else than the record in the second state',
     why: 'Somebody has changed what Drydock remembers, which is how a changed backup would be hidden',
     fix: 'Compare the two records (the evidence names them) and the versions of the objects in the state, and take the right to write there from everybody but Drydock',
+  },
+  LOCATION_UNREADABLE: {
+    severity: 'critical',
+    title: 'Location cannot be read',
+    meaning: 'A location could not be listed or read at all; the message says why',
+    why: 'Nothing is known of the backups there: a restore from it may be denied or impossible just as well',
+    fix: 'Read the reason in the message; "drydock velero backups <location>" tries the same again',
   },
 } as const satisfies Readonly<Record<string, FindingKind>>;
