@@ -4,15 +4,18 @@ import type { FindingKind } from './finding.ts';
 export const REPLICATE_FINDINGS = {
   BACKUP_UNFINISHED: {
     severity: 'info',
-    meaning: 'A backup at the source is not complete in the store yet, and was left out',
-    why: 'Velero writes velero-backup.json before the tarball and rewrites both when it finalizes; a copy taken in between could be restored to less than was backed up',
-    fix: 'Nothing if it is young: the next run takes it. If it stays, look at its phase with "velero backup describe"',
+    title: 'A backup is still being written',
+    meaning:
+      'A backup is not complete in the store yet: it counts as no recovery point, and no replica takes it',
+    why: 'Velero writes velero-backup.json before the tarball and rewrites both when it finalizes; what is there now could be restored to less than was backed up',
+    fix: 'Nothing: the next run looks again, and "drydock verify" calls one that stays so BACKUP_STUCK or BACKUP_DEBRIS',
   },
   BACKUP_DEBRIS: {
     severity: 'warning',
+    title: 'A folder that is no backup',
     meaning:
-      'A folder below backups/ has no readable velero-backup.json, or lacks artefacts it needs, and was left out',
-    why: 'It is what a failed upload leaves behind, or a backup that somebody damaged; Velero ignores it',
+      'A folder below backups/ has no readable velero-backup.json, or lacks artefacts it needs; it is no recovery point, and no replica takes it',
+    why: 'It is what a failed upload or an interrupted deletion leaves behind, or a backup that somebody damaged; Velero ignores it',
     fix: 'Look at the objects named in the evidence; remove the folder when the backup is known to have failed',
   },
   BACKUP_GONE_AT_SOURCE: {

@@ -71,17 +71,19 @@ export interface BackupArtefacts {
 const EXAMPLES_MAX = 10;
 
 /**
- * Reads the artefacts of one backup: a listing of its folder, then one request for each that is
- * there. Of whatever is wrong with one of them its own value tells.
+ * Reads the artefacts of one backup: a listing of its folder unless `listed` is given, then one
+ * request for each that is there. Of whatever is wrong with one of them its own value tells.
  * @param reader of the Velero root: its keys begin with `backups/`.
- * @throws StoreError other than `not_found`: what could not be looked at is not absent (S7).
+ * @throws StoreError other than `not_found` and `archived`: what could not be looked at is not
+ * absent (S7).
  */
 export async function readBackupArtefacts(
   reader: ObjectReader,
   backup: string,
-  options: CallOptions = {},
+  options: CallOptions & { readonly listed?: readonly ObjectInfo[] } = {},
 ): Promise<BackupArtefacts> {
-  const { files, foreignFiles } = await listFiles(reader, backup, options);
+  const listing = options.listed ?? reader.list(`${BACKUPS}${backup}/`, options);
+  const { files, foreignFiles } = await sortFiles(backup, listing);
   const read = <T>(
     suffix: string,
     parse: (value: unknown) => T | string,
@@ -134,22 +136,23 @@ const SUFFIXES: readonly string[] = [
   CSI_CLASSES_SUFFIX,
 ];
 
-function isKnown(backup: string, file: string): boolean {
+/** Whether some version of Velero writes `file` into the folder of `backup`. */
+export function isVeleroFile(backup: string, file: string): boolean {
   if (file === BACKUP_METADATA) return true;
   return file.startsWith(backup) && SUFFIXES.includes(file.slice(backup.length));
 }
 
-async function listFiles(
-  reader: ObjectReader,
+async function sortFiles(
   backup: string,
-  options: CallOptions,
+  listing: AsyncIterable<ObjectInfo> | Iterable<ObjectInfo>,
 ): Promise<Pick<BackupArtefacts, 'files' | 'foreignFiles'>> {
   const files = new Map<string, ObjectInfo>();
   const examples: string[] = [];
   let count = 0;
-  for await (const info of reader.list(`${BACKUPS}${backup}/`, options)) {
-    const file = parseBackupKey(info.key)?.file ?? '';
-    if (isKnown(backup, file)) {
+  for await (const info of listing) {
+    const file = parseBackupKey(info.key)?.file;
+    if (file === undefined) continue;
+    if (isVeleroFile(backup, file)) {
       files.set(file, info);
     } else {
       count += 1;

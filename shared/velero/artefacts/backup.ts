@@ -1,5 +1,6 @@
 import { METADATA_SIZE_BYTES_MAX, writtenSince } from '../completeness.ts';
 import { BACKUP_METADATA, type WrittenSince } from '../layout.ts';
+import { parseGoDuration } from '../schedule/duration.ts';
 import { at, countAt, flagAt, textAt, textMapAt, textsAt, timeAt } from './json.ts';
 import type { ArtefactLimits } from './stored.ts';
 
@@ -86,6 +87,8 @@ export interface BackupScope {
   readonly volumeSnapshotLocations: readonly string[];
   /** A Go duration, e.g. `720h0m0s`. */
   readonly ttl: string | undefined;
+  /** How long operations may take; 4 hours where it is absent. */
+  readonly itemOperationTimeoutMs: number | undefined;
 }
 
 export interface BackupStatus {
@@ -161,7 +164,13 @@ function parseScope(spec: unknown): BackupScope {
     storageLocation: textAt(spec, 'storageLocation'),
     volumeSnapshotLocations: textsAt(spec, 'volumeSnapshotLocations'),
     ttl: textAt(spec, 'ttl'),
+    itemOperationTimeoutMs: durationMs(textAt(spec, 'itemOperationTimeout')),
   };
+}
+
+function durationMs(text: string | undefined): number | undefined {
+  const nanoseconds = text === undefined ? undefined : parseGoDuration(text);
+  return nanoseconds === undefined ? undefined : Number(nanoseconds / 1_000_000n);
 }
 
 function isThere(value: unknown): boolean {

@@ -37,7 +37,9 @@ export type ArtefactProblem =
       /** Of the stored object. It was not read when that alone is above its limit. */
       readonly sizeBytes: number;
       readonly reason: string;
-    };
+    }
+  /** It is there and lies in an archive tier: somebody has to bring it back first. */
+  | { readonly state: 'archived'; readonly key: string };
 
 export type Artefact<T> =
   | { readonly state: 'read'; readonly value: T; readonly stored: StoredBytes }
@@ -60,7 +62,7 @@ export const LIST_LIMITS: ArtefactLimits = {
 /**
  * Reads one artefact whole and hands its JSON to `parse`, which answers with a value or with a text
  * that says what is wrong. Stored bytes above the limit are not read at all.
- * @throws StoreError other than `not_found`.
+ * @throws StoreError other than `not_found` and `archived`.
  */
 export async function readArtefact<T>(
   reader: ObjectReader,
@@ -109,10 +111,11 @@ export async function open(
   options: CallOptions,
 ): Promise<OpenedArtefact | ArtefactProblem> {
   const content = await reader.read(key, options).catch((error: unknown) => {
-    if (isStoreError(error, 'not_found')) return undefined;
+    if (isStoreError(error, 'not_found')) return 'absent' as const;
+    if (isStoreError(error, 'archived')) return 'archived' as const;
     throw error;
   });
-  if (content === undefined) return { state: 'absent', key };
+  if (typeof content === 'string') return { state: content, key };
   const { info, body } = content;
   if (info.sizeBytes > sizeBytesMax) {
     // Leaving a loop that has begun releases the connection.

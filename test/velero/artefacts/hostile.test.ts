@@ -34,7 +34,7 @@ const summary = async (...parts: Uint8Array[]) =>
   summarizeContents(await rootWithTar(...parts), 'b');
 const problems = async (...parts: Uint8Array[]) => {
   const contents = await summary(...parts);
-  if (contents.state !== 'read') return contents.state === 'absent' ? 'absent' : contents.reason;
+  if (contents.state !== 'read') return 'reason' in contents ? contents.reason : contents.state;
   return contents.value.problems.map(({ kind }) => kind);
 };
 

@@ -1,0 +1,19 @@
+import { shown } from '../artefacts/json.ts';
+
+/** How many examples the evidence of a finding carries. */
+export const EXAMPLES_MAX = 20;
+
+/** A name of somebody else's as it is, or quoted and escaped where a terminal could mind it. */
+export function plain(name: string): string {
+  return /^[\x21-\x7e]{1,300}$/.test(name) ? name : shown(name);
+}
+
+/** The first of a list for the evidence of a finding. */
+export function examplesOf(names: readonly string[]): readonly string[] {
+  return names.slice(0, EXAMPLES_MAX).map(plain);
+}
+
+/** `1 object`, `2 objects`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,110 @@
+import { type Finding, finding } from '../../model/finding.ts';
+import { compareKeys } from '../../stores/keys.ts';
+import type { CallOptions, ObjectInfo, ObjectReader } from '../../stores/store.ts';
+import { isVeleroFile } from '../artefacts/backup-artefacts.ts';
+import {
+  BACKUPS,
+  isVeleroFolder,
+  KOPIA,
+  parseBackupKey,
+  RESTIC,
+  repositoryPrefix,
+} from '../layout.ts';
+import { plain } from './plain.ts';
+
+/** What lies below the root of a backup storage location, without a look into any object. */
+export interface VeleroRoot {
+  /** What each folder of `backups/` holds, ascending by key; names ascending. */
+  readonly backups: ReadonlyMap<string, readonly ObjectInfo[]>;
+  /** First-level folders that Velero does not tolerate, without their slash; the first 1,000. */
+  readonly foreignFolders: readonly string[];
+  /** Prefixes of Kopia repositories: `kopia/<namespace>/`. */
+  readonly repositories: readonly string[];
+  /** Namespaces that have a restic repository. */
+  readonly resticNamespaces: readonly string[];
+  /** Objects below `backups/` that lie in no backup's folder. */
+  readonly strayObjects: { readonly count: number; readonly examples: readonly string[] };
+}
+
+/** Of one backup; Velero's own files are always kept. */
+export const FOREIGN_FILES_MAX = 1000;
+const FOREIGN_FOLDERS_MAX = 1000;
+const EXAMPLES_MAX = 20;
+
+/**
+ * Lists the root: its folders, those of the repositories, and everything below `backups/` in one go.
+ * @param reader of the Velero root: its keys begin with `backups/`.
+ * @throws StoreError
+ */
+export async function readRoot(
+  reader: ObjectReader,
+  options: CallOptions = {},
+): Promise<VeleroRoot> {
+  const foreignFolders: string[] = [];
+  for await (const folder of reader.listDirectories('', options)) {
+    if (isVeleroFolder(folder) || foreignFolders.length >= FOREIGN_FOLDERS_MAX) continue;
+    foreignFolders.push(folder.slice(0, -1));
+  }
+  const namespacesBelow = async (prefix: string): Promise<readonly string[]> => {
+    const folders = await Array.fromAsync(reader.listDirectories(prefix, options));
+    return folders.map((folder) => folder.slice(0, -1));
+  };
+  return {
+    ...(await listBackups(reader, options)),
+    foreignFolders,
+    repositories: (await namespacesBelow(KOPIA)).map(repositoryPrefix),
+    resticNamespaces: await namespacesBelow(RESTIC),
+  };
+}
+
+async function listBackups(
+  reader: ObjectReader,
+  options: CallOptions,
+): Promise<Pick<VeleroRoot, 'backups' | 'strayObjects'>> {
+  const folders = new Map<string, { readonly files: ObjectInfo[]; foreign: number }>();
+  const examples: string[] = [];
+  let count = 0;
+  for await (const info of reader.list(BACKUPS, options)) {
+    // Consoles and mounted file systems leave empty objects that stand for folders.
+    if (info.key.endsWith('/') && info.sizeBytes === 0) continue;
+    const parsed = parseBackupKey(info.key);
+    if (parsed === undefined) {
+      count += 1;
+      if (examples.length < EXAMPLES_MAX) examples.push(info.key);
+      continue;
+    }
+    const folder = folders.get(parsed.backup) ?? { files: [], foreign: 0 };
+    folders.set(parsed.backup, folder);
+    if (!isVeleroFile(parsed.backup, parsed.file)) folder.foreign += 1;
+    if (folder.foreign <= FOREIGN_FILES_MAX || isVeleroFile(parsed.backup, parsed.file)) {
+      folder.files.push(info);
+    }
+  }
+  const sorted = [...folders].sort(([one], [other]) => compareKeys(one, other));
+  return {
+    backups: new Map(sorted.map(([name, { files }]) => [name, files])),
+    strayObjects: { count, examples },
+  };
+}
+
+/** What the layout of the root alone tells (check V1). */
+export function rootFindings(root: VeleroRoot, url: string): readonly Finding[] {
+  const findings: Finding[] = [];
+  const { foreignFolders, resticNamespaces, strayObjects } = root;
+  if (foreignFolders.length > 0) {
+    const message = `${foreignFolders.length} folders that Velero does not know lie beside backups/, so that it calls the location Unavailable`;
+    const folders = foreignFolders.slice(0, EXAMPLES_MAX).map(plain);
+    findings.push(finding('ROOT_FOREIGN_FOLDER', url, message, { evidence: { folders } }));
+  }
+  if (strayObjects.count > 0) {
+    const message = `${strayObjects.count} objects below backups/ belong to no backup`;
+    const objects = strayObjects.examples.map(plain);
+    findings.push(finding('ROOT_STRAY_OBJECTS', url, message, { evidence: { objects } }));
+  }
+  if (resticNamespaces.length > 0) {
+    const message = `The restic repositories of ${resticNamespaces.length} namespaces were not checked`;
+    const namespaces = resticNamespaces.slice(0, EXAMPLES_MAX).map(plain);
+    findings.push(finding('RESTIC_UNCHECKED', url, message, { evidence: { namespaces } }));
+  }
+  return findings;
+}
