@@ -61,6 +61,8 @@ export interface VerifyConfig {
   readonly unprotected: readonly string[];
   /** How far to go; `present` reads no Kopia repository, `intact` all. */
   readonly rung: Exclude<Rung, 'restored'>;
+  /** Of the run that this one continues: what that has looked at is not looked at again. */
+  readonly runId?: string;
   /** Looks at backups that began after this alone; older ones are judged from the ledger. */
   readonly since?: Date;
   /** Looks at this application alone. */

@@ -26,7 +26,7 @@ export async function verify(
   now: Date,
   deadline: Deadline,
 ): Promise<Report> {
-  const runId = deps.uniqueId();
+  const runId = config.runId ?? deps.uniqueId();
   const own = withReserve(deps, deadline);
   const clusters = new Map<string, Promise<ClusterLook>>();
   const clusterOf = (name: string | undefined): Promise<ClusterLook> | undefined => {
