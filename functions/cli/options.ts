@@ -1,3 +1,4 @@
+import { DURATION, durationMs } from '../../shared/config/duration.ts';
 import { didYouMean } from '../../shared/config/nearest.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import type { Severity } from '../../shared/model/finding.ts';
@@ -45,18 +46,10 @@ export function shareOption(option: string): (text: string) => { of: number; sli
   };
 }
 
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
-
 /** `90s`, `15m`, `2h`, `1h30m` in milliseconds. */
 export function parseDuration(option: string): (text: string) => number {
   return (text) => {
-    let milliseconds = 0;
-    if (/^(?:\d{1,6}h)?(?:\d{1,6}m)?(?:\d{1,6}s)?$/.test(text)) {
-      for (const [, number, unit] of text.matchAll(/(\d+)([hms])/g)) {
-        milliseconds += Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
-      }
-    }
-    if (milliseconds > 0) return milliseconds;
+    if (DURATION.test(text)) return durationMs(text);
     throw invalid(option, text, 'no duration above zero', 'Write it like 90s, 15m, 2h or 1h30m');
   };
 }

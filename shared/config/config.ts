@@ -92,7 +92,8 @@ export interface Application {
 
 /** What a configuration file says under `protect`; applications have the values of their class. */
 export interface Protection {
-  readonly applications: readonly Application[];
+  /** Absent: each namespace that holds claims is an application. */
+  readonly applications?: readonly Application[];
   /** Namespaces that need no backup, and about which nothing is said. */
   readonly unprotected: readonly string[];
 }
@@ -139,12 +140,11 @@ export interface Config {
   readonly routes: readonly Route[];
   readonly events?: { readonly bus: string; readonly region?: string };
   readonly clusters: ReadonlyMap<string, Cluster>;
-  /** Absent: each namespace that holds claims is an application. */
   readonly protect?: Protection;
   readonly verify: VerifySettings;
 }
 
-/** What \`verify:\` says where it says nothing. */
+/** What `verify` means where it says nothing. */
 export const VERIFY_DEFAULTS: VerifySettings = {
   rpoMs: 24 * 3_600_000,
   contentDays: 7,

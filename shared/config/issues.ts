@@ -2,25 +2,10 @@ import type { z } from 'zod';
 import type { ConfigDocument } from './document.ts';
 import { didYouMean } from './nearest.ts';
 import type { ConfigProblem } from './problem.ts';
-import { keysAt } from './schema.ts';
+import { type Path, problemAt, shownPath, shownText } from './problem-at.ts';
+import { exampleAt, keysAt } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
-type Path = readonly PropertyKey[];
-
-/** A problem at `path` of the document. */
-export function problemAt(
-  document: ConfigDocument,
-  path: Path,
-  message: string,
-  hint?: string,
-): ConfigProblem {
-  return {
-    ...document.positionOf(path),
-    path: shownPath(path),
-    message,
-    ...(hint !== undefined && { hint }),
-  };
-}
 
 /** What the schema has against the document, in the words of somebody who edits it. */
 export function problemsOf(issue: Issue, document: ConfigDocument): readonly ConfigProblem[] {
@@ -43,9 +28,9 @@ export function problemsOf(issue: Issue, document: ConfigDocument): readonly Con
       return [problemAt(document, issue.path, issue.message, told)];
     }
     case 'too_small':
-      return [problemAt(document, issue.path, `must be at least ${issue.minimum}`)];
+      return [problemAt(document, issue.path, outOfRange(issue.origin, 'least', issue.minimum))];
     case 'too_big':
-      return [problemAt(document, issue.path, `must be at most ${issue.maximum}`)];
+      return [problemAt(document, issue.path, outOfRange(issue.origin, 'most', issue.maximum))];
     default:
       return [problemAt(document, issue.path, lowerFirst(issue.message))];
   }
@@ -79,11 +64,19 @@ function ofUnion(
   });
 }
 
+function outOfRange(origin: string, end: 'least' | 'most', bound: number | bigint): string {
+  if (origin === 'array')
+    return `must have at ${end} ${bound} ${bound === 1 ? 'entry' : 'entries'}`;
+  if (origin === 'string') return `must have at ${end} ${bound} characters`;
+  return `must be at ${end} ${bound}`;
+}
+
 const KINDS: Readonly<Record<string, string>> = {
   string: 'a string',
   object: 'a map',
   record: 'a map',
   array: 'a list',
+  boolean: 'true or false',
   int: 'a whole number',
   number: 'a number',
 };
@@ -97,7 +90,10 @@ function wrongType(document: ConfigDocument, path: Path, expected: string): Conf
     const problem = problemAt(document, path, message, `Add "${last}:" here`);
     return { ...problem, path: shownPath(path.slice(0, -1)) };
   }
-  return problemAt(document, path, `must be ${needed}, found ${kindOf(value)}`);
+  const example = exampleAt(path);
+  // YAML takes 111122223333 for a number and true for a truth value: quotes make them strings.
+  const hint = example === undefined ? undefined : `Write it like ${JSON.stringify(example)}`;
+  return problemAt(document, path, `must be ${needed}, found ${kindOf(value)}`, hint);
 }
 
 function wrongValue(document: ConfigDocument, path: Path, values: readonly unknown[]) {
@@ -134,20 +130,6 @@ function valueAt(value: unknown, path: Path): unknown {
     current = Reflect.get(current, step);
   }
   return current;
-}
-
-function shownPath(path: Path): string {
-  return path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${shownText(String(step))}`))
-    .join('')
-    .replace(/^\./, '');
-}
-
-/** At most 60 characters, none of which moves a terminal's cursor. */
-function shownText(text: string): string {
-  return [...text.slice(0, 60)]
-    .map((char) => (/[\p{Cc}\p{Cf}]/u.test(char) ? '\ufffd' : char))
-    .join('');
 }
 
 function lowerFirst(text: string): string {

@@ -1,10 +1,13 @@
 import { DrydockError } from '../model/errors.ts';
-import { type Config, type Route, VERIFY_DEFAULTS } from './config.ts';
+import { clusterOf } from './clusters.ts';
+import type { Cluster, Config, Route } from './config.ts';
 import { crossProblems } from './cross-checks.ts';
 import { type ConfigDocument, parseYaml } from './document.ts';
-import { problemAt, problemsOf } from './issues.ts';
-import { isRecord, partsOf } from './parts.ts';
+import { problemsOf } from './issues.ts';
+import { isRecord, type Parts, partsOf } from './parts.ts';
 import { ConfigError } from './problem.ts';
+import { problemAt } from './problem-at.ts';
+import { protectionOf, verifySettings } from './protection.ts';
 import { configSchema } from './schema.ts';
 
 /**
@@ -39,24 +42,35 @@ export function parseConfig(text: string, file: string): Config {
   const shape = checked.error?.issues.flatMap((issue) => problemsOf(issue, document)) ?? [];
   const parts = partsOf(document.value);
   const problems = [...shape, ...crossProblems(document, parts)];
-  if (problems.length > 0 || !checked.success) {
+  const { verify } = parts;
+  if (problems.length > 0 || !checked.success || verify === undefined) {
     throw new ConfigError('CONFIG_INVALID', file, problems);
   }
-  const { events } = checked.data;
+  const { events, protect } = checked.data;
   return {
     ...(parts.state !== undefined && { state: parts.state }),
     locations: parts.locations,
-    clusters: new Map(),
-    verify: VERIFY_DEFAULTS,
-    routes: parts.routes.flatMap(({ entry, source, target }): Route[] => {
-      if (source === undefined || target === undefined) return [];
-      const { name, concurrency } = entry;
-      return [{ name, source, target, ...(concurrency !== undefined && { concurrency }) }];
-    }),
+    clusters: clustersOf(parts),
+    ...(protect !== undefined && { protect: protectionOf(protect, parts.classes, verify.rpo) }),
+    verify: verifySettings(verify),
+    routes: routesOf(parts),
     ...(events !== undefined && {
       events: { bus: events.bus, ...(events.region !== undefined && { region: events.region }) },
     }),
   };
+}
+
+function clustersOf({ clusters }: Parts): ReadonlyMap<string, Cluster> {
+  const found = [...clusters.entries].flatMap(([name, entry]) => clusterOf(name, entry) ?? []);
+  return new Map(found.map((cluster) => [cluster.name, cluster]));
+}
+
+function routesOf({ routes }: Parts): readonly Route[] {
+  return routes.flatMap(({ entry, source, target }): Route[] => {
+    if (source === undefined || target === undefined) return [];
+    const { name, concurrency } = entry;
+    return [{ name, source, target, ...(concurrency !== undefined && { concurrency }) }];
+  });
 }
 
 /** What makes all further messages pointless. */

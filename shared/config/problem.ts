@@ -11,6 +11,13 @@ export interface ConfigProblem {
   readonly hint?: string;
 }
 
+/** What does not fit together within one entry, such as a location; `path` begins below it. */
+export interface EntryProblem {
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly hint?: string;
+}
+
 export type ConfigErrorCode = 'CONFIG_SYNTAX' | 'CONFIG_VERSION' | 'CONFIG_INVALID';
 
 /** Everything that is wrong with one file, at once. */

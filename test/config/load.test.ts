@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig, parseConfig } from '../../shared/config/load.ts';
-import { ConfigError } from '../../shared/config/problem.ts';
-import { configJsonSchema, keysAt } from '../../shared/config/schema.ts';
+import { changed as changedIn, problemsOf } from './problems.ts';
 
 const ROLE = 'arn:aws:iam::111122223333:role/drydock';
 const GOOD = `version: 1
@@ -27,24 +24,11 @@ replicate:
 events: { bus: default, region: eu-central-1 }
 `;
 
-function problemsOf(text: string): ConfigError {
-  try {
-    parseConfig(text, 'drydock.yaml');
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigError);
-    return error as ConfigError;
-  }
-  throw new Error('The text was accepted');
-}
-
 /** `GOOD` with one line replaced. */
-function changed(line: string, by: string): string {
-  expect(GOOD).toContain(line);
-  return GOOD.replace(line, by);
-}
+const changed = (line: string, by: string): string => changedIn(GOOD, line, by);
 
 describe('parseConfig()', () => {
-  test('resolves names, references and defaults', () => {
+  test('resolves names and references', () => {
     const config = parseConfig(GOOD, 'drydock.yaml');
     expect([...config.locations.keys()]).toEqual(['prod', 'replica', 'lab']);
     expect(config.routes[0]).toMatchObject({
@@ -196,19 +180,5 @@ describe('loadConfig()', () => {
     await expect(loadConfig('a.yaml', failing('EACCES'))).rejects.toMatchObject({
       code: 'CONFIG_UNREADABLE',
     });
-  });
-});
-
-describe('the published JSON Schema', () => {
-  test('is what "drydock config schema" prints', async () => {
-    const path = join(import.meta.dirname, '../../docs/drydock.schema.json');
-    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(configJsonSchema());
-  });
-
-  test('knows the keys of every place, for hints', () => {
-    expect(keysAt([])).toEqual(['version', 'state', 'locations', 'replicate', 'events']);
-    expect(keysAt(['locations', 'prod'])).toContain('layout');
-    expect(keysAt(['replicate', 'routes', 0])).toContain('concurrency');
-    expect(keysAt(['state'])).toContain('url');
   });
 });
