@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../../shared/config/config.ts';
 import { locationIdentity, locationName } from '../../shared/config/location.ts';
-import { LADDERS_FOLDER } from '../../shared/ledger/keys.ts';
+import { LADDERS_FOLDER, ladderKey } from '../../shared/ledger/keys.ts';
 import { LADDER } from '../../shared/ledger/location-look.ts';
 import { readRecord } from '../../shared/ledger/record.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { isAtLeast } from '../../shared/model/finding.ts';
-import type { Ladder } from '../../shared/model/ladder.ts';
-import { type KnownLocation, type Status, statusOf } from '../../shared/report/status.ts';
+import {
+  type KeptLadder,
+  type KnownLocation,
+  type Status,
+  statusOf,
+} from '../../shared/report/status.ts';
 import { readOnly } from '../../shared/stores/read-only.ts';
 import type { ObjectReader } from '../../shared/stores/store.ts';
 import { openStore } from '../stores.ts';
@@ -51,11 +55,14 @@ function isAbsent({ state, stateIsLocal }: ChosenState): boolean {
   return stateIsLocal && state.location.kind === 'file' && !existsSync(state.location.path);
 }
 
-async function readLadders(state: ObjectReader, signal: AbortSignal): Promise<readonly Ladder[]> {
-  const ladders: Ladder[] = [];
+async function readLadders(
+  state: ObjectReader,
+  signal: AbortSignal,
+): Promise<readonly KeptLadder[]> {
+  const ladders: KeptLadder[] = [];
   for await (const { key } of state.list(LADDERS_FOLDER, { signal })) {
     const record = await readRecord(state, key, LADDER, { signal });
-    if (record !== undefined) ladders.push(record.value);
+    if (record !== undefined) ladders.push({ key, ladder: record.value });
   }
   return ladders;
 }
@@ -63,7 +70,8 @@ async function readLadders(state: ObjectReader, signal: AbortSignal): Promise<re
 function knownLocations({ locations }: Config): readonly KnownLocation[] {
   return [...locations.values()].map(({ name, location }) => ({
     name,
-    url: locationIdentity(location),
+    url: locationName(location),
+    key: ladderKey(locationIdentity(location)),
   }));
 }
 

@@ -56,10 +56,17 @@ export interface Status {
   readonly notCovered: readonly string[];
 }
 
-/** A location of the configuration: `url` is its identity. */
+/** A ladder by the key of its record, which alone tells two places of one URL apart. */
+export interface KeptLadder {
+  readonly key: string;
+  readonly ladder: Ladder;
+}
+
+/** A location of the configuration, with the key that its ladder has. */
 export interface KnownLocation {
   readonly name: string;
   readonly url: string;
+  readonly key: string;
 }
 
 /** What backups of a cluster do not hold, whatever the ladder says. */
@@ -82,24 +89,29 @@ const STALE_HOURS_DEFAULT = 72;
  * @param known the locations of the configuration; absent without one: then all ladders count.
  */
 export function statusOf(
-  ladders: readonly Ladder[],
+  kept: readonly KeptLadder[],
   known: readonly KnownLocation[] | undefined,
   state: string,
   now: Date,
 ): Status {
-  const byUrl = new Map((known ?? []).map((each) => [each.url, each]));
-  const isConfigured = (ladder: Ladder): boolean => known === undefined || byUrl.has(ladder.url);
-  const nameOf = (ladder: Ladder): string => byUrl.get(ladder.url)?.name ?? ladder.location;
-  const seen = new Set(ladders.map(({ url }) => url));
-  const unseen = (known ?? []).filter(({ url }) => !seen.has(url));
+  const byKey = new Map((known ?? []).map((each) => [each.key, each]));
+  const seen = new Set(kept.map(({ key }) => key));
+  const unseen = (known ?? []).filter(({ key }) => !seen.has(key));
+  const ladders = kept.map(({ key, ladder }) => ({
+    ladder,
+    location: byKey.get(key)?.name ?? ladder.location,
+    isConfigured: known === undefined || byKey.has(key),
+  }));
   const rows = ladders
-    .filter(isConfigured)
-    .flatMap((ladder) => ladder.rows.map((row) => statusRow(row, ladder, nameOf(ladder), now)));
+    .filter(({ isConfigured }) => isConfigured)
+    .flatMap(({ ladder, location }) =>
+      ladder.rows.map((row) => statusRow(row, ladder, location, now)),
+    );
   const locations: StatusLocation[] = [
-    ...ladders.map((ladder) => ({
+    ...ladders.map(({ ladder, location, isConfigured }) => ({
       ...checked(ladder, now),
-      location: nameOf(ladder),
-      isConfigured: isConfigured(ladder),
+      location,
+      isConfigured,
     })),
     ...unseen.map(({ name, url }) => ({
       location: name,
