@@ -27,12 +27,15 @@ export interface VeleroCluster {
   readonly customResources: Told<
     readonly { readonly namespace: string; readonly kinds: readonly string[] }[]
   >;
+  /** Kinds of custom resources that could not be read to their end, e.g. `orders.example.com`. */
+  readonly unreadKinds: readonly string[];
 }
 
 export interface ClusterBackup extends BackupResource {
   /** `spec.storageLocation`, or the label `velero.io/storage-location`. */
   readonly storageLocation: string | undefined;
-  readonly deletionRequestedAt: Date | undefined;
+  /** In phase `Deleting`, or marked for removal: since when, as far as its last change tells. */
+  readonly deletingSince: Date | undefined;
 }
 
 /** A BackupStorageLocation. */
@@ -48,8 +51,13 @@ export interface StorageLocation {
   /** `Available`, `Unavailable`, or empty before the first validation. */
   readonly phase: string;
   readonly message: string | undefined;
+  readonly createdAt: Date | undefined;
   readonly lastSyncedAt: Date | undefined;
   readonly lastValidatedAt: Date | undefined;
+  /** `spec.backupSyncPeriod`; 0 turns it off, absent leaves it to the server. */
+  readonly syncPeriodMs: number | undefined;
+  /** `spec.validationFrequency`, likewise. */
+  readonly validationPeriodMs: number | undefined;
 }
 
 /** A BackupRepository. */
@@ -61,6 +69,9 @@ export interface ClusterRepository {
   readonly repositoryType: string;
   readonly phase: string;
   readonly message: string | undefined;
+  readonly createdAt: Date | undefined;
+  /** `spec.maintenanceFrequency`. */
+  readonly maintenanceFrequencyMs: number | undefined;
   readonly lastMaintenanceAt: Date | undefined;
   /** Newest last. */
   readonly maintenanceRuns: readonly {

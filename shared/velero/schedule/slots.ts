@@ -65,7 +65,8 @@ export function judgeSlots(question: SlotQuestion): JudgedSchedules {
   return { schedules, outside };
 }
 
-function hasQueue(serverVersion: string | undefined): boolean {
+/** Whether this server queues backups; one that nobody knows is taken for an old one. */
+export function hasQueue(serverVersion: string | undefined): boolean {
   const [, major, minor] = /^v?(\d{1,4})\.(\d{1,4})/.exec(serverVersion ?? '') ?? [];
   return Number(major ?? 0) > 1 || Number(minor ?? 0) >= 18;
 }
