@@ -22,7 +22,7 @@ export const LOCATION_FINDINGS = {
     severity: 'error',
     title: 'A lifecycle rule archives backups',
     meaning:
-      'A lifecycle rule of the bucket or storage account moves current objects of the location to a tier that cannot be read at once; a warning where the rule also asks for tags or sizes, so that it may spare them',
+      'A lifecycle rule of the bucket or storage account moves current objects of the location to a tier that cannot be read at once; a warning where the rule also asks for tags, sizes or the class INTELLIGENT_TIERING, so that it may spare them',
     why: 'Velero and Kopia read objects directly: from the day on which the first one lies in an archive tier, a restore fails until each object was brought back by hand, which takes hours',
     fix: 'Take the transition out of the rule, or limit it to a prefix outside the location or to old versions; tiers that are read at once (S3 Glacier Instant Retrieval, Azure Cool and Cold) do no harm but cost a fee per read',
   },

@@ -29,28 +29,8 @@ export const RETRY_DEFAULTS = { attemptsMax: 6, firstDelayMs: 100, delayMsMax: 1
  * landed, and the second would then report our own success as somebody else's.
  */
 export function retrying(store: ObjectStore, policy: RetryPolicy, clock: Clock): ObjectStore {
-  async function wait(error: unknown, attempt: number, signal?: AbortSignal): Promise<void> {
-    const again = isStoreError(error) && error.retryable && attempt < policy.attemptsMax;
-    if (!again || signal?.aborted) throw error;
-    const ceilingMs = Math.min(policy.delayMsMax, policy.firstDelayMs * 2 ** (attempt - 1));
-    const delayMs = Math.round(ceilingMs * (0.5 + policy.random() / 2));
-    policy.onRetry?.(error, delayMs);
-    await clock.sleep(delayMs, signal);
-  }
-  async function repeated<T>(
-    call: () => Promise<T>,
-    options?: CallOptions,
-    mayRepeat: (error: unknown) => boolean = () => true,
-  ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!mayRepeat(error)) throw error;
-        await wait(error, attempt, options?.signal);
-      }
-    }
-  }
+  const wait = waiting(policy, clock);
+  const repeated = repeating(policy, clock);
 
   async function* list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     let startAfter = options.startAfter;
@@ -128,4 +108,38 @@ export function retrying(store: ObjectStore, policy: RetryPolicy, clock: Clock):
 /** A store that throttles or refuses a checksum has not carried the request out. */
 function certainlyNotDone(error: unknown): boolean {
   return isStoreError(error, 'throttled', 'corrupt');
+}
+
+/** Makes a call, and again what failed for the moment, unless `mayRepeat` objects. */
+export type Repeat = <T>(
+  call: () => Promise<T>,
+  options?: CallOptions,
+  mayRepeat?: (error: unknown) => boolean,
+) => Promise<T>;
+
+/** For what is asked of a store beside its objects. */
+export function repeating(policy: RetryPolicy, clock: Clock): Repeat {
+  const wait = waiting(policy, clock);
+  return async (call, options, mayRepeat = () => true) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!mayRepeat(error)) throw error;
+        await wait(error, attempt, options?.signal);
+      }
+    }
+  };
+}
+
+/** Throws what is not to be repeated. */
+function waiting(policy: RetryPolicy, clock: Clock) {
+  return async (error: unknown, attempt: number, signal?: AbortSignal): Promise<void> => {
+    const again = isStoreError(error) && error.retryable && attempt < policy.attemptsMax;
+    if (!again || signal?.aborted) throw error;
+    const ceilingMs = Math.min(policy.delayMsMax, policy.firstDelayMs * 2 ** (attempt - 1));
+    const delayMs = Math.round(ceilingMs * (0.5 + policy.random() / 2));
+    policy.onRetry?.(error, delayMs);
+    await clock.sleep(delayMs, signal);
+  };
 }

@@ -48,6 +48,8 @@ export interface EncryptionKey {
  */
 export interface StoreSettings {
   readonly lifecycle: Setting<readonly LifecycleRule[]>;
+  /** S3's own moves of objects of the class INTELLIGENT_TIERING to its archive tiers. */
+  readonly archiveTiering: Setting<readonly LifecycleRule[]>;
   readonly versioning: Setting<'on' | 'suspended' | 'off'>;
   /** Days that deleted objects can be brought back; 0 when they cannot. S3 has none beside versions. */
   readonly softDeleteDays: Setting<number>;

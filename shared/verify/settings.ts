@@ -51,12 +51,14 @@ interface Deed {
 }
 
 function ruleFindings({ settings, location, layout, url, now }: SettingsQuestion): Finding[] {
-  if (settings.lifecycle.outcome !== 'told') return [];
+  const rules = [settings.lifecycle, settings.archiveTiering].flatMap((setting) =>
+    setting.outcome === 'told' ? setting.value : [],
+  );
   const root = location.kind === 'file' ? '' : location.prefix;
   // A rule for restores/ alone does no harm: Velero writes results there, and reads none back.
   const folders = layout === 'kopia' ? [''] : [BACKUPS, KOPIA, RESTIC];
   const [expiring, archiving]: [Deed[], Deed[]] = [[], []];
-  for (const rule of settings.lifecycle.value) {
+  for (const rule of rules) {
     const needed = folders
       .map((folder) => root + folder)
       .filter((prefix) => prefix.startsWith(rule.prefix) || rule.prefix.startsWith(prefix));
@@ -92,7 +94,7 @@ function ruleFinding(
   const worst = deeds.find(({ rule }) => !rule.isNarrowed) ?? deeds[0];
   const { rule, when, storageClass } = worst;
   const what = storageClass === undefined ? 'removes objects' : `moves objects to ${storageClass}`;
-  const some = rule.isNarrowed ? ', of those that its tags or sizes ask for' : '';
+  const some = rule.isNarrowed ? ', of those that its conditions ask for' : '';
   const below = [...new Set(deeds.flatMap(keysOf))].sort();
   const where = below.map((prefix) => `"${prefix}"`).join(', ');
   return finding(
@@ -180,6 +182,7 @@ function versionsHint(location: Location): string | undefined {
 
 const NAMES: Readonly<Record<keyof StoreSettings, string>> = {
   lifecycle: 'lifecycle rules',
+  archiveTiering: 'archive tiers',
   versioning: 'versions',
   softDeleteDays: 'soft delete',
   encryptionKey: 'encryption key',

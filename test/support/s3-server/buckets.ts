@@ -63,7 +63,6 @@ export function getBucket({ bucket, request, region }: Call): Reply {
     const namespace = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"';
     return xmlReply(`${head}<LocationConstraint ${namespace}>${name}</LocationConstraint>`);
   }
-  if (has('versioning')) return xmlReply(xmlDocument('VersioningConfiguration', {}));
   if (has('uploads')) return xmlReply(listUploads(found, request));
   return xmlReply(listObjects(found, request), { 'x-amz-bucket-region': region });
 }

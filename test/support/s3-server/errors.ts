@@ -51,12 +51,21 @@ const ERRORS = {
     'The specified upload does not exist. The upload ID may be invalid, or the upload may have ' +
       'been aborted or completed.',
   ],
+  NoSuchLifecycleConfiguration: [404, 'The lifecycle configuration does not exist'],
   NotImplemented: [501, 'A header you provided implies functionality that is not implemented'],
   NotModified: [304, 'Not Modified'],
+  ObjectLockConfigurationNotFoundError: [
+    404,
+    'Object Lock configuration does not exist for this bucket',
+  ],
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold'],
   RequestTimeTooSkewed: [
     403,
     'The difference between the request time and the current time is too large.',
+  ],
+  ServerSideEncryptionConfigurationNotFoundError: [
+    404,
+    'The server side encryption configuration was not found',
   ],
   SignatureDoesNotMatch: [
     403,

@@ -11,6 +11,7 @@ import { s3Error } from './errors.ts';
 import { abortUpload, completeUpload, createUpload, listParts, uploadPart } from './multipart.ts';
 import { copyObject, deleteObject, getObject, putObject } from './objects.ts';
 import type { S3Request } from './request.ts';
+import { getSetting, putSetting, settingOf } from './settings.ts';
 
 const KEY_SIZE_BYTES_MAX = 1024;
 
@@ -50,6 +51,9 @@ export function route(request: S3Request): Handler {
 
 function find(request: S3Request): Handler | undefined {
   const has = (name: string): boolean => request.param(name) !== undefined;
+  const setting = settingOf(request);
+  if (setting !== undefined && request.method === 'GET') return (call) => getSetting(call, setting);
+  if (setting !== undefined && request.method === 'PUT') return (call) => putSetting(call, setting);
   const isPart = request.method === 'PUT' && has('uploadId');
   const unknown = UNKNOWN.find((name) => has(name) && !(name === 'partNumber' && isPart));
   if (unknown !== undefined) {

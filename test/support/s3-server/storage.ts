@@ -57,6 +57,8 @@ export class Bucket {
   readonly uploads = new Map<string, Upload>();
   /** Answers to completions, by upload: completing once more succeeds and changes nothing. */
   readonly completed = new Map<string, string>();
+  /** Documents of the sub-resources that were put, as they came; by name, or by name and id. */
+  readonly settings = new Map<string, string>();
   readonly #objects = new Map<string, StoredObject>();
   /** All keys, ascending by UTF-8 bytes. */
   readonly #keys: string[] = [];
