@@ -1,0 +1,17 @@
+/** The middle one; of an even number the lower of the two in the middle, so that it was observed. */
+export function median(values: readonly number[]): number | undefined {
+  const ascending = [...values].sort((a, b) => a - b);
+  return ascending[Math.floor((ascending.length - 1) / 2)];
+}
+
+const HOUR_MS = 3_600_000;
+
+/** For people: whole hours, below ten with one decimal, e.g. `3.5 hours`. */
+export function hoursText(hours: number): string {
+  const shown = Math.abs(hours) < 10 ? Math.round(hours * 10) / 10 : Math.round(hours);
+  return shown === 1 ? '1 hour' : `${shown} hours`;
+}
+
+export function millisecondsText(ms: number): string {
+  return hoursText(ms / HOUR_MS);
+}

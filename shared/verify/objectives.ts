@@ -1,0 +1,81 @@
+import { type Finding, finding } from '../model/finding.ts';
+import { ageHours, type LadderRow } from '../model/ladder.ts';
+import { hoursText } from './figures.ts';
+import { exactHint } from './hints.ts';
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * How old the newest proven recovery point may become before its objective counts as breached:
+ * the objective, what a backup usually takes, and an hour for the poll and for what varies. So a
+ * daily schedule under an objective of a day is never called late while its backup still runs.
+ * @param intervalMs the longest distance of two slots: 25 hours when clocks go back, which is no
+ * breach of an objective of 24.
+ */
+export function breachAfterMs(
+  rpoMs: number,
+  usualDurationMs: number | undefined,
+  intervalMs?: number,
+): number {
+  const overMs = (intervalMs ?? rpoMs) - rpoMs;
+  const clocksMs = overMs > 0 && overMs <= HOUR_MS ? overMs : 0;
+  return rpoMs + (usualDurationMs ?? 0) + clocksMs + HOUR_MS;
+}
+
+/**
+ * What the recovery points of applications at one location fall short of.
+ * @param rows those without any point are of applications that the location must hold.
+ */
+export function rpoFindings(
+  rows: readonly LadderRow[],
+  { url, now }: { readonly url: string; readonly now: Date },
+): readonly Finding[] {
+  return rows.flatMap((row) => judgeRow(row, `${url} application ${row.application}`, now));
+}
+
+function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[] {
+  const { application, newest, proven, breachAfterHours } = row;
+  const evidence = {
+    rpoHours: row.rpoHours,
+    breachAfterHours,
+    namespaces: row.namespaces.slice(0, SHOWN_MAX),
+    ...(row.class === undefined ? {} : { class: row.class }),
+    ...(newest === undefined ? {} : { newest: newest.point, newestTakenAt: newest.takenAt }),
+    ...(proven === undefined ? {} : { proven: proven.point, provenTakenAt: proven.takenAt }),
+    ...(row.why.length === 0 ? {} : { why: row.why.slice(0, SHOWN_MAX) }),
+  };
+  if (row.points === 0 || newest === undefined) {
+    const message = `"${application}" has no recovery point here`;
+    return [finding('APPLICATION_ABSENT', subject, message, { evidence })];
+  }
+  const findings: Finding[] = [];
+  const once = row.byRung.restored ?? row.byRung.intact;
+  const lacks = lackText(row);
+  if (proven === undefined && once === undefined) {
+    const message = `none of the ${row.points} recovery points of "${application}" is proven: ${lacks}`;
+    const hint = exactHint('NEVER_PROVEN', { application });
+    findings.push(finding('NEVER_PROVEN', subject, message, { ...hint, evidence }));
+  }
+  // Without a proof, ever, the age of the newest point says the least that would be lost.
+  const judged = proven ?? once ?? newest;
+  const age = ageHours(judged, now) ?? Number.POSITIVE_INFINITY;
+  const isLapsed = proven === undefined && once !== undefined;
+  if (age <= breachAfterHours && !isLapsed) return findings;
+  const objective = `the objective is ${hoursText(row.rpoHours)}`;
+  const what = isLapsed
+    ? `the proof of "${judged.point}" (${hoursText(age)} old) no longer counts, and no other point of "${application}" is proven`
+    : judged === proven
+      ? `the newest proven recovery point of "${application}" is ${hoursText(age)} old`
+      : `the newest recovery point of "${application}" is ${hoursText(age)} old, and none is proven`;
+  const newer = newest.point === proven?.point ? '' : `; the newest, "${newest.point}": ${lacks}`;
+  findings.push(finding('RPO_BREACHED', subject, `${what}; ${objective}${newer}`, { evidence }));
+  return findings;
+}
+
+const SHOWN_MAX = 20;
+
+function lackText({ why }: LadderRow): string {
+  if (why.length === 0) return 'no reason is known';
+  const more = why.length > 3 ? `, and ${why.length - 3} more reasons` : '';
+  return `${why.slice(0, 3).join(', ')}${more}`;
+}
