@@ -30,7 +30,10 @@ export interface PointStanding {
   readonly isProven: boolean;
   /** When it was last shown to stand on its rung; absent on `reported`. */
   readonly provenAt?: string;
-  /** Nothing that was read speaks against it, its volumes left aside. */
+  /**
+   * Nothing that was read speaks against it, its volumes left aside. Where something does, no
+   * earlier proof counts for it either; what could not be read says nothing.
+   */
   readonly isWhole: boolean;
   /** Why it is not proven, a clause each; empty when it is. */
   readonly why: readonly string[];
@@ -152,11 +155,11 @@ function shownAt({ lookedAt }: BackupFacts, data: readonly VolumeStanding[]): st
 function notWanted(wanted: Rung, data: readonly VolumeStanding[]): readonly string[] {
   const isShort = data.some(({ kind, isProven }) => kind === 'kopia' && !isProven);
   if (isRungAtLeast(wanted, 'intact') || !isShort) return [];
-  return [`this run was to go no further than "${wanted}", and read no Kopia repository`];
+  return [`this run was to go no further than "${wanted}"`];
 }
 
 export interface LadderQuestion {
-  readonly application: ProtectedApplication;
+  readonly application: Pick<ProtectedApplication, 'name' | 'namespaces' | 'class'>;
   /** Name of the location. */
   readonly location: string;
   readonly points: readonly PointStanding[];
