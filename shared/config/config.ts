@@ -1,3 +1,4 @@
+import type { KeyReference } from './key-reference.ts';
 import type { Location } from './location.ts';
 import type { SecretReference } from './secret.ts';
 
@@ -120,8 +121,8 @@ export interface VerifySettings {
   readonly schedules: readonly ExpectedSchedule[];
   /** Reads packs of storage classes that charge for reading. */
   readonly allowRetrieval: boolean;
-  /** The private key (PEM, ed25519) that signs evidence and first sights. */
-  readonly signingKey?: SecretReference;
+  /** The key that signs evidence and first sights: a PEM (ed25519), or one of AWS KMS or Key Vault. */
+  readonly signingKey?: KeyReference;
   /** A second state, best in another account, that first sights are also kept in. */
   readonly witnessState?: Place;
 }

@@ -1,5 +1,6 @@
-import { placeOf, reference } from './access.ts';
+import { placeOf } from './access.ts';
 import type { Application, ExpectedSchedule, Protection, VerifySettings } from './config.ts';
+import { parseKeyReference } from './key-reference.ts';
 import type { Named } from './parts.ts';
 import { accessEntry } from './schema-parts.ts';
 import type { ClassEntry, ProtectEntry, ScheduleEntry, VerifyEntry } from './schema-protect.ts';
@@ -29,7 +30,8 @@ export function protectionOf(
 /** What `verify` says; the schema has filled in the defaults. */
 export function verifySettings(entry: VerifyEntry): VerifySettings {
   const { contentDays, proofDays, keepPoints, anomaly, allowRetrieval, witnessState } = entry;
-  const signingKey = reference(entry.signingKey);
+  const signingKey =
+    entry.signingKey === undefined ? undefined : parseKeyReference(entry.signingKey);
   return {
     rpoMs: entry.rpo,
     contentDays,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { VERIFY_DEFAULTS } from './config.ts';
-import { duration, name, secret, stateSchema } from './schema-parts.ts';
+import { KEY_FORMS, parseKeyReference } from './key-reference.ts';
+import { duration, name, stateSchema } from './schema-parts.ts';
 
 export const classSchema = z
   .strictObject({
@@ -88,6 +89,12 @@ function looksLikeCron(text: string): boolean {
   return /^@(?:[a-z]+|every \S+)$/.test(rest) || rest.split(/\s+/).length === 5;
 }
 
+const signingKey = z.string().superRefine((text, context) => {
+  if (parseKeyReference(text) !== undefined) return;
+  const message = 'must be a reference to a key, never the key itself';
+  context.addIssue({ code: 'custom', message, params: { hint: `Write ${KEY_FORMS}` } });
+});
+
 const days = z.int().min(1).max(3650);
 
 export const verifySchema = z.strictObject({
@@ -126,8 +133,8 @@ export const verifySchema = z.strictObject({
   schedules: z.array(scheduleSchema).optional().meta({
     description: 'Schedules that are expected although no cluster can be asked',
   }),
-  signingKey: secret.optional().meta({
-    description: 'A private key (PEM, ed25519) that signs evidence: env:NAME or file:/path',
+  signingKey: signingKey.optional().meta({
+    description: `The key that signs evidence and first sights: ${KEY_FORMS}`,
     examples: ['env:DRYDOCK_SIGNING_KEY'],
   }),
   witnessState: stateSchema.optional().meta({

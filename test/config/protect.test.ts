@@ -124,7 +124,7 @@ describe('what does not fit', () => {
     ['"0 3 * * *"', '"0 3 * *"', 24, 'must be five fields', ''],
     ['"0 3 * * *"', '"@daily twice"', 24, 'must be five fields', ''],
     ['"0 3 * * *"', `"0 3 * * ${'1,'.repeat(100)}1"`, 24, 'must have at most 200 characters', ''],
-    ['env:DRYDOCK_SIGNING_KEY', 'canary', 26, 'must be a reference to a secret', 'env:NAME'],
+    ['env:DRYDOCK_SIGNING_KEY', 'canary', 26, 'must be a reference to a key', 'env:NAME'],
     ['s3://other-account/drydock', 's3://acme-backups/velero/w', 27, 'lies within the Velero', ''],
     ['s3://other-account/drydock', 's3://acme-drydock/state', 27, 'not apart from "state"', 'Choo'],
     ['roleArn: "arn:aws:iam', 'clientId: "x", roleArn: "arn:aws:iam', 27, 'must be a GUID', ''],
