@@ -22,7 +22,7 @@ const CLAIMS_SHOWN = 50;
  */
 export function claimFindings(question: ClaimQuestion): readonly Finding[] {
   const { claims, facts, unprotected, url, now } = question;
-  const complete = facts.filter(({ completeness }) => completeness === 'complete');
+  const complete = facts.filter(isRecoveryPoint);
   const newest = Math.max(...complete.map(startedMs));
   const isCut = complete.some(({ contents }) => contents?.isCut === true);
   if (claims.outcome === 'unchecked' || isCut || !Number.isFinite(newest)) return [];
@@ -34,13 +34,19 @@ export function claimFindings(question: ClaimQuestion): readonly Finding[] {
     const hadTime = createdMs < newest && now.getTime() - createdMs > DAY_MS;
     if (!hadTime || claim.phase !== 'Bound' || silent.has(claim.namespace)) continue;
     if (contained.has(keyOf(claim))) continue;
-    bare.set(claim.namespace, [...(bare.get(claim.namespace) ?? []), claim.name]);
+    const names = bare.get(claim.namespace);
+    if (names === undefined) bare.set(claim.namespace, [claim.name]);
+    else names.push(claim.name);
   }
   return [...bare].sort().map(([namespace, names]) => {
     const message = `No complete backup contains ${names.length} of the bound claims of the namespace "${namespace}"`;
     const evidence = { claims: names.sort().slice(0, CLAIMS_SHOWN) };
     return finding('CLAIM_UNPROTECTED', subjectOf(url, namespace), message, { evidence });
   });
+}
+
+function isRecoveryPoint({ completeness, resource }: BackupFacts): boolean {
+  return completeness === 'complete' && resource !== undefined && resource.phase !== 'Failed';
 }
 
 function startedMs({ resource }: BackupFacts): number {
