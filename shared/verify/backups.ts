@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { LocationLook } from '../ledger/location-look.ts';
 import type { Deadline } from '../model/clock.ts';
 import type { Finding } from '../model/finding.ts';
@@ -13,7 +14,7 @@ import { checkSight } from './sight.ts';
 export interface BackupsRun {
   readonly deps: VerifyDeps;
   readonly location: VerifyLocation;
-  readonly config: Pick<VerifyConfig, 'since' | 'backup'>;
+  readonly config: Pick<VerifyConfig, 'since' | 'backup' | 'rung' | 'settings'>;
   readonly runId: string;
   readonly now: Date;
   readonly deadline: Deadline;
@@ -38,21 +39,42 @@ export interface BackupLooks {
 const AT_ONCE = { concurrency: 8, weightMax: 256 * 1024 * 1024 };
 const KEPT_EVERY = 100;
 
-/** Which backups have to be read, by name. Pure. */
+/**
+ * Which backups have to be read, by name: what is new or has changed, and what was read so long ago
+ * that it is its turn again. Pure.
+ */
 export function backupsToRead(
   root: Pick<VeleroRoot, 'backups'>,
   previous: Pick<LocationLook, 'backups'> | undefined,
-  { since, backup: only }: Pick<VerifyConfig, 'since' | 'backup'>,
+  config: BackupsRun['config'],
   now: Date,
 ): readonly string[] {
+  const { since, backup: only } = config;
   const known = new Map(previous?.backups.map((facts) => [facts.backup, facts]));
   return [...root.backups].flatMap(([name, files]) => {
     if (only !== undefined && name !== only) return [];
     const facts = known.get(name);
-    if (!needsLook(facts, files, now)) return [];
+    const isDue = config.rung === 'intact' && facts !== undefined && isOld(facts, config, now);
+    if (!isDue && !needsLook(facts, files, now)) return [];
     return since !== undefined && beganAt(facts, files) < since.getTime() ? [] : [name];
   });
 }
+
+/**
+ * An ETag is what the store says: the bytes are read again within the days allowed. By its name
+ * each backup has a turn of its own, so that those of one first run do not all come back at once.
+ */
+function isOld(
+  { backup, lookedAt }: BackupFacts,
+  { settings }: Pick<VerifyConfig, 'settings'>,
+  now: Date,
+): boolean {
+  const turn = hash('sha256', backup, 'buffer').readUInt16BE(0) / 2 ** 16;
+  const ageDays = (now.getTime() - Date.parse(lookedAt)) / DAY_MS;
+  return ageDays > settings.contentDays * (0.5 + turn * 0.4);
+}
+
+const DAY_MS = 24 * 3_600_000;
 
 /** Of a backup that was never read its youngest object has to do: it began before that. */
 function beganAt(facts: BackupFacts | undefined, files: readonly ObjectInfo[]): number {

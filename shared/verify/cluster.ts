@@ -1,5 +1,6 @@
 import type { Cluster } from '../config/config.ts';
-import { type Finding, finding } from '../model/finding.ts';
+import type { Finding } from '../model/finding.ts';
+import { clusterUnchecked } from '../velero/cluster/cluster-unchecked.ts';
 import { readVeleroCluster } from '../velero/cluster/read-cluster.ts';
 import type { VeleroCluster } from '../velero/cluster/velero-cluster.ts';
 import type { ClusterWitness } from './job.ts';
@@ -20,11 +21,8 @@ export async function lookAtCluster(
   signal: AbortSignal | undefined,
 ): Promise<ClusterLook> {
   const { cluster: config } = witness;
-  const subject = `cluster ${config.name}`;
   if (witness.kind === 'unreachable') {
-    const message = `Cluster "${config.name}" could not be asked: ${witness.reason}`;
-    const found = finding('CLUSTER_UNCHECKED', subject, message, { hint: witness.hint });
-    return { config, cluster: undefined, findings: [found], unchecked: [message] };
+    return { config, cluster: undefined, ...said(clusterUnchecked(config.name, witness)) };
   }
   const { veleroNamespace, veleroVersion } = config;
   const cluster = await readVeleroCluster(witness.api, {
@@ -33,7 +31,9 @@ export async function lookAtCluster(
     ...(veleroVersion !== undefined && { veleroVersion }),
     ...(signal && { signal }),
   });
-  const found = uncheckedFinding(subject, config.name, cluster);
-  const unchecked = found === undefined ? [] : [found.message];
-  return { config, cluster, findings: found === undefined ? [] : [found], unchecked };
+  return { config, cluster, ...said(clusterUnchecked(config.name, cluster)) };
+}
+
+function said(findings: readonly Finding[]): Pick<ClusterLook, 'findings' | 'unchecked'> {
+  return { findings, unchecked: findings.map(({ message }) => message) };
 }

@@ -1,11 +1,11 @@
-import type { RepositoryLook, RepositorySnapshot } from '../ledger/location-look.ts';
+import type { ProofMark, RepositoryLook, RepositorySnapshot } from '../ledger/location-look.ts';
 import type { Finding } from '../model/finding.ts';
 import type { LadderRow } from '../model/ladder.ts';
 import type { Rung } from '../model/rung.ts';
 import { breachAfterMs, rpoFindings } from './objectives.ts';
 import type { PointStanding } from './points.ts';
 import { ladderRow } from './points.ts';
-import type { StandingOf } from './proofs.ts';
+import { markKey, remembered, type StandingOf } from './proofs.ts';
 
 export interface KopiaQuestion {
   /** Name of the location in the configuration. */
@@ -15,6 +15,10 @@ export interface KopiaQuestion {
   /** How often each source is expected to take a snapshot. */
   readonly intervalMs: number;
   readonly proofAgeMsMax: number;
+  /** What earlier runs have proven. */
+  readonly marks: readonly ProofMark[];
+  /** Judge this source alone. */
+  readonly application: string | undefined;
   readonly now: Date;
 }
 
@@ -31,8 +35,10 @@ export interface KopiaJudgement {
 export function judgeKopia(question: KopiaQuestion): KopiaJudgement {
   const { location, url, look, intervalMs, now } = question;
   const sources = new Map<string, RepositorySnapshot[]>();
+  const known = new Map(question.marks.map((mark) => [markKey(mark), mark]));
   for (const snapshot of look.snapshots) {
-    if (snapshot.isIncomplete) continue;
+    const isAsked = question.application === undefined || question.application === snapshot.source;
+    if (snapshot.isIncomplete || !isAsked) continue;
     const own = sources.get(snapshot.source);
     if (own === undefined) sources.set(snapshot.source, [snapshot]);
     else own.push(snapshot);
@@ -40,20 +46,31 @@ export function judgeKopia(question: KopiaQuestion): KopiaJudgement {
   const standings: StandingOf[] = [];
   const rows: LadderRow[] = [];
   for (const [source, snapshots] of [...sources].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const points = snapshots.map((snapshot) => pointOf(snapshot, question));
-    for (const standing of points) {
-      const isRefuted = standing.volumes.some(({ outcome }) => outcome === 'damaged');
+    const points = snapshots.map((snapshot) => {
+      const fresh = pointOf(snapshot, question);
+      const isRefuted = snapshot.verdict === 'damaged';
+      const mark = known.get(markKey({ application: source, point: fresh.point }));
+      const standing = remembered(
+        { standing: fresh, isRefuted },
+        mark,
+        question.proofAgeMsMax,
+        now,
+      );
       standings.push({ application: source, standing, isRefuted });
-    }
+      return standing;
+    });
     const application = {
       name: source,
       namespaces: [],
       labels: new Map(),
       rpoMs: intervalMs,
       isConfigured: false,
+      hasClaims: false,
     };
     const breach = breachAfterMs(intervalMs, undefined);
-    rows.push(ladderRow({ application, location, points, rpoMs: intervalMs, breachAfterMs: breach }));
+    rows.push(
+      ladderRow({ application, location, points, rpoMs: intervalMs, breachAfterMs: breach }),
+    );
   }
   return { rows, standings, findings: [...look.findings, ...rpoFindings(rows, { url, now })] };
 }
@@ -62,8 +79,7 @@ function pointOf(snapshot: RepositorySnapshot, question: KopiaQuestion): PointSt
   const { look, proofAgeMsMax, now } = question;
   const { id, startTime, verdict } = snapshot;
   const provenAt = look.contentProvenAt;
-  const isYoung =
-    provenAt !== undefined && now.getTime() - Date.parse(provenAt) <= proofAgeMsMax;
+  const isYoung = provenAt !== undefined && now.getTime() - Date.parse(provenAt) <= proofAgeMsMax;
   const isIntact = verdict === 'verified' && look.level === 'content' && isYoung;
   const rung: Rung = isIntact ? 'intact' : verdict === 'damaged' ? 'reported' : 'present';
   const why =
@@ -78,10 +94,12 @@ function pointOf(snapshot: RepositorySnapshot, question: KopiaQuestion): PointSt
     takenAt: startTime,
     rung,
     isProven: isIntact,
+    isWhole: true,
     ...(isIntact && { provenAt }),
     why: why === undefined ? [] : [why],
     volumes: [
       {
+        volume: snapshot.source,
         rung,
         isProven: isIntact,
         kind: 'kopia',

@@ -77,7 +77,9 @@ export async function appendRun(
       ...(newest && { newest: newest.point.slice(0, TEXT_MAX), rung: newest.rung }),
       ...(proven && { proven: proven.point.slice(0, TEXT_MAX), provenTakenAt: proven.takenAt }),
     })),
-    unchecked: ladder.unchecked.slice(0, UNCHECKED_NAMED_MAX).map((each) => each.slice(0, TEXT_MAX)),
+    unchecked: ladder.unchecked
+      .slice(0, UNCHECKED_NAMED_MAX)
+      .map((each) => each.slice(0, TEXT_MAX)),
     measures: { ...measures },
   };
   await appendEvidence(

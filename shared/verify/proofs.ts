@@ -75,20 +75,25 @@ function nextRung(rung: Rung): Rung {
   return rung === 'reported' ? 'present' : 'intact';
 }
 
-/** Marks of points that are still there, with what was written now. */
+/**
+ * Marks of points that are still there, with what was written now.
+ * @param standings all that there are; `undefined` when the run looked at a part of them
+ */
 export function marksAfter(
   marks: readonly ProofMark[],
   written: readonly PlannedProof[],
-  standings: readonly StandingOf[],
+  standings: readonly StandingOf[] | undefined,
 ): readonly ProofMark[] {
-  const there = new Set(
-    standings.map(({ application, standing: { point } }) => markKey({ application, point })),
-  );
+  const there =
+    standings &&
+    new Set(
+      standings.map(({ application, standing: { point } }) => markKey({ application, point })),
+    );
   const all = new Map(marks.map((mark) => [markKey(mark), mark]));
   for (const { application, point, rung, outcome, provenAt } of written) {
     all.set(markKey({ application, point }), { application, point, rung, outcome, provenAt });
   }
-  return [...all].filter(([key]) => there.has(key)).map(([, mark]) => mark);
+  return [...all].filter(([key]) => there?.has(key) ?? true).map(([, mark]) => mark);
 }
 
 export function markKey({ application, point }: Pick<ProofMark, 'application' | 'point'>): string {

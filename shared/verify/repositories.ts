@@ -129,7 +129,10 @@ async function verified(
  * So many slices that runs as far apart as the last two read every pack within the days allowed.
  * A first run has no slices: every pack is new to it.
  */
-function slicesOf({ contentDays, now }: RepositoryRun, before: RepositoryLook | undefined): number {
+export function slicesOf(
+  { contentDays, now }: Pick<RepositoryRun, 'contentDays' | 'now'>,
+  before: RepositoryLook | undefined,
+): number {
   const sinceMs = before === undefined ? 0 : now.getTime() - Date.parse(before.lookedAt);
   const apartMs = Math.max(sinceMs, HOUR_MS);
   // One slice less than fits: a run that comes late must not make a pack too old.

@@ -52,7 +52,10 @@ export async function verify(
   const errors = failures.map(({ error }) => error);
   if (outcomes.length === 0 && errors.length === 1) throw errors[0];
   if (outcomes.length === 0 && errors.length > 1) {
-    throw new AggregateError(errors, `Cannot verify: none of ${errors.length} locations can be read`);
+    throw new AggregateError(
+      errors,
+      `Cannot verify: none of ${errors.length} locations can be read`,
+    );
   }
   return reportOf(deps, config, { runId, now }, outcomes, failures);
 }

@@ -1,0 +1,149 @@
+import type { ProofMark } from '../ledger/location-look.ts';
+import type { LadderRow } from '../model/ladder.ts';
+import type { ClusterClaim } from '../velero/cluster/velero-cluster.ts';
+import { applicationsOf, type ProtectedApplication, partOf } from './applications.ts';
+import type { LocationQuestion } from './judge.ts';
+import type { ClusterJudgement } from './judge-cluster.ts';
+import { breachAfterMs } from './objectives.ts';
+import { ladderRow, standingOf } from './points.ts';
+import { markKey, remembered, type StandingOf } from './proofs.ts';
+import type { RetentionPoint } from './retention.ts';
+import type { VolumeStanding, VolumeWitnesses } from './volumes.ts';
+
+export interface PointsJudgement {
+  readonly rows: readonly LadderRow[];
+  readonly standings: readonly StandingOf[];
+  readonly retention: readonly RetentionPoint[];
+}
+
+const DAY_MS = 24 * 3_600_000;
+/** A route runs at least once an hour, and copies for a while. */
+const REPLICATION_MS = 2 * 3_600_000;
+
+/** Puts the recovery points of each application on their rungs. */
+export function judgePoints(
+  question: LocationQuestion,
+  cluster: ClusterJudgement,
+): PointsJudgement {
+  const { place, previous } = question;
+  const marks = new Map((previous?.marks ?? []).map((mark) => [markKey(mark), mark]));
+  const rows: LadderRow[] = [];
+  const standings: StandingOf[] = [];
+  const retention: RetentionPoint[] = [];
+  for (const application of applications(question, cluster.claims)) {
+    const own = standingsOf(application, question, cluster.claims, marks);
+    if (own.length === 0 && !isExpectedHere(application, question)) continue;
+    standings.push(...own);
+    retention.push(...own.map((each) => retentionPoint(each, question)));
+    const schedules = new Set(own.flatMap(({ schedule }) => schedule ?? []));
+    rows.push(
+      ladderRow({
+        application,
+        location: place.name,
+        points: own.map(({ standing }) => standing),
+        rpoMs: application.rpoMs,
+        breachAfterMs: breachMs(application, schedules, question, cluster),
+      }),
+    );
+  }
+  return { rows, standings, retention };
+}
+
+function applications(
+  { config, facts, source }: LocationQuestion,
+  claims: readonly ClusterClaim[] | undefined,
+): readonly ProtectedApplication[] {
+  const all = [...facts, ...(source?.facts ?? [])];
+  const { applications: configured, unprotected, settings } = config;
+  const found = applicationsOf(configured, unprotected, all, claims, settings.rpoMs);
+  return found.filter(
+    ({ name }) => config.application === undefined || config.application === name,
+  );
+}
+
+/**
+ * A configured application belongs to each location that it does not leave out. Of one that was
+ * found elsewhere the claims without a backup, or the replica that is behind, are told already.
+ */
+function isExpectedHere(
+  { isConfigured, locations }: ProtectedApplication,
+  { place }: LocationQuestion,
+): boolean {
+  return isConfigured && (locations === undefined || locations.includes(place.name));
+}
+
+interface OwnStanding extends StandingOf {
+  readonly schedule: string | undefined;
+}
+
+function standingsOf(
+  application: ProtectedApplication,
+  question: LocationQuestion,
+  claims: readonly ClusterClaim[] | undefined,
+  marks: ReadonlyMap<string, ProofMark>,
+): readonly OwnStanding[] {
+  const { facts, config, now } = question;
+  const proofAgeMsMax = config.settings.proofDays * DAY_MS;
+  const witnesses: VolumeWitnesses = {
+    home: question.home,
+    snapshots: question.answers,
+    repositories: question.repositories,
+    proofAgeMsMax,
+    now,
+  };
+  const changed = new Set(question.tampered.map(({ subject }) => subject));
+  return facts.flatMap((each): OwnStanding[] => {
+    const part = partOf(application, each, claims);
+    if (part === undefined) return [];
+    const isTampered = changed.has(`${question.url}/backups/${each.backup}`);
+    const fresh = standingOf({
+      application,
+      part,
+      facts: each,
+      witnesses,
+      isTampered,
+      firstSightMatches: !isTampered,
+      rungWanted: config.rung,
+    });
+    if (fresh === undefined) return [];
+    const isRefuted = !fresh.isWhole || fresh.volumes.some(isLost);
+    const mark = marks.get(markKey({ application: application.name, point: fresh.point }));
+    const standing = remembered({ standing: fresh, isRefuted }, mark, proofAgeMsMax, now);
+    const schedule = each.resource?.schedule;
+    return [{ application: application.name, standing, isRefuted, schedule }];
+  });
+}
+
+function isLost({ outcome }: VolumeStanding): boolean {
+  return outcome === 'missing' || outcome === 'damaged';
+}
+
+function retentionPoint(
+  { application, standing, schedule }: OwnStanding,
+  { place }: LocationQuestion,
+): RetentionPoint {
+  const { backup: point, takenAt, expiresAt, isProven } = standing;
+  return {
+    application,
+    location: place.name,
+    point,
+    takenAt,
+    isProven,
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(schedule !== undefined && { schedule }),
+  };
+}
+
+/** The usual duration of the slowest of its schedules; a replica is behind its source by design. */
+function breachMs(
+  { rpoMs }: ProtectedApplication,
+  own: ReadonlySet<string>,
+  { isReplica }: LocationQuestion,
+  { schedules }: ClusterJudgement,
+): number {
+  const durations = [...own].map((name) => schedules?.usualDurationMs.get(name) ?? 0);
+  const intervals = [...own].flatMap((name) => schedules?.intervalMs.get(name) ?? []);
+  const intervalMs = intervals.length === 0 ? undefined : Math.min(...intervals);
+  const breach = breachAfterMs(rpoMs, Math.max(0, ...durations), intervalMs);
+  return breach + (isReplica ? REPLICATION_MS : 0);
+}

@@ -1,0 +1,188 @@
+import type { NamedLocation } from '../config/config.ts';
+import type {
+  GoneBackup,
+  LocationLook,
+  RepositoryLook,
+  SeenSchedule,
+} from '../ledger/location-look.ts';
+import { type Finding, isAtLeast } from '../model/finding.ts';
+import type { LadderRow } from '../model/ladder.ts';
+import type { Verdict } from '../model/report.ts';
+import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
+import type { StoreSettings } from '../stores/settings.ts';
+import { ageFindings } from '../velero/checks/backup-age.ts';
+import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import { rootFindings, type VeleroRoot } from '../velero/checks/root.ts';
+import { shrinkFindings } from './anomalies.ts';
+import type { ClusterLook } from './cluster.ts';
+import type { VerifyConfig } from './job.ts';
+import { judgeCluster } from './judge-cluster.ts';
+import { judgePoints, type PointsJudgement } from './judge-points.ts';
+import { rpoFindings } from './objectives.ts';
+import type { StandingOf } from './proofs.ts';
+import { compareReplica } from './replicas.ts';
+import { retentionFindings } from './retention.ts';
+import type { ScheduleJudgement } from './schedules.ts';
+import { archivedFindings, settingsFindings } from './settings.ts';
+import type { SnapshotHome } from './snapshot-home.ts';
+import { snapshotFindings } from './snapshots.ts';
+import { vanished } from './vanished.ts';
+
+/** Everything that was seen of a location, for a judgement that asks nobody any more. */
+export interface LocationQuestion {
+  readonly place: NamedLocation;
+  readonly url: string;
+  readonly root: VeleroRoot;
+  readonly facts: readonly BackupFacts[];
+  /** Every backup of the store is among `facts`: else nothing can be missed or gone. */
+  readonly isComplete: boolean;
+  readonly tampered: readonly Finding[];
+  readonly previous: LocationLook | undefined;
+  readonly cluster: ClusterLook | undefined;
+  /** By the namespace of their volumes. */
+  readonly repositories: ReadonlyMap<string, RepositoryLook>;
+  readonly home: SnapshotHome;
+  readonly answers: ReadonlyMap<string, SnapshotAnswer>;
+  readonly settings: StoreSettings | undefined;
+  /** Of a replica: what its source was last seen to be. */
+  readonly source: { readonly url: string; readonly facts: readonly BackupFacts[] } | undefined;
+  readonly isReplica: boolean;
+  /** Backups of the same cluster elsewhere, as last seen; absent where not all of them are known. */
+  readonly others: readonly BackupFacts[] | undefined;
+  readonly config: VerifyConfig;
+  readonly now: Date;
+}
+
+export interface LocationJudgement {
+  readonly findings: readonly Finding[];
+  readonly verdicts: readonly Verdict[];
+  readonly rows: readonly LadderRow[];
+  readonly standings: readonly StandingOf[];
+  readonly gone: readonly GoneBackup[];
+  readonly schedules: readonly SeenSchedule[];
+  readonly measures: Readonly<Record<string, number>>;
+  /** Witnesses that could not be asked, a clause each. */
+  readonly unchecked: readonly string[];
+}
+
+/** Judges a location by all that was seen of it. Pure. */
+export function judgeLocation(question: LocationQuestion): LocationJudgement {
+  const { url, facts, now, previous, isComplete, tampered, cluster } = question;
+  const judged = judgeCluster(question);
+  const points = judgePoints(question, judged);
+  const gone = isComplete
+    ? vanished(previous, new Set(facts.map(({ backup }) => backup)), {
+        url,
+        now,
+        uids: new Map(facts.flatMap(uidOf)),
+      })
+    : { gone: previous?.gone ?? [], findings: [] };
+  const findings = [
+    ...rootFindings(question.root, url),
+    ...facts.flatMap((each) => [...each.findings, ...ageFindings(each, { url, now })]),
+    ...archivedFindings(url, facts),
+    ...tampered,
+    ...[...question.repositories.values()].flatMap((look) => look.findings),
+    ...snapshotFindings({
+      facts,
+      answers: question.answers,
+      repositories: question.repositories,
+      home: question.home,
+      url,
+      now,
+    }),
+    ...settingFindings(question),
+    ...(cluster?.findings ?? []),
+    ...judged.findings,
+    ...(isComplete ? overTime(question, points, judged.schedules) : []),
+    ...replicaFindings(question),
+    ...gone.findings,
+  ];
+  const unchecked = [...(cluster?.unchecked ?? []), ...judged.unchecked];
+  return {
+    findings,
+    verdicts: verdictsOf(question, points.standings, findings),
+    rows: points.rows,
+    standings: points.standings,
+    gone: gone.gone,
+    schedules: judged.schedules?.seen ?? previous?.schedules ?? [],
+    measures: { applications: points.rows.length, recoveryPoints: points.standings.length },
+    unchecked,
+  };
+}
+
+function uidOf({ backup, resource }: BackupFacts): readonly (readonly [string, string])[] {
+  return resource === undefined ? [] : [[backup, resource.uid]];
+}
+
+function settingFindings(question: LocationQuestion): readonly Finding[] {
+  const { settings, place, url, isReplica, now } = question;
+  if (settings === undefined) return [];
+  const { location, layout } = place;
+  return settingsFindings({ settings, location, layout, url, isReplica, now });
+}
+
+/** What only shows over time, and only where every backup is known. */
+function overTime(
+  { url, facts, config, now, isReplica }: LocationQuestion,
+  { rows, retention }: PointsJudgement,
+  schedules: ScheduleJudgement | undefined,
+): readonly Finding[] {
+  const { fallPercent, backups } = config.settings.anomaly;
+  const next = [...(schedules?.nextDue ?? [])].map(([schedule, due]) => ({
+    schedule,
+    readyAt: new Date(due.getTime() + (schedules?.usualDurationMs.get(schedule) ?? 0)),
+  }));
+  const { keepPoints } = config.settings;
+  return [
+    ...rpoFindings(rows, { url, now }),
+    ...shrinkFindings(facts, { fallPercent, backups, url }),
+    ...retentionFindings({ url, points: retention, next, keepPoints, isReplica, now }),
+  ];
+}
+
+function replicaFindings(question: LocationQuestion): readonly Finding[] {
+  const { source, facts, url, now, isComplete } = question;
+  if (source === undefined || !isComplete) return [];
+  return compareReplica({
+    source: source.facts,
+    replica: facts,
+    sourceUrl: source.url,
+    replicaUrl: url,
+    now,
+  });
+}
+
+/** One verdict for each backup, by its own bytes and by the data of its volumes. */
+function verdictsOf(
+  { url, facts, repositories }: LocationQuestion,
+  standings: readonly StandingOf[],
+  findings: readonly Finding[],
+): readonly Verdict[] {
+  const own = Map.groupBy(standings, ({ standing }) => standing.backup);
+  const bySubject = Map.groupBy(findings, ({ subject }) => subject);
+  const ofBackups = facts.map((each): Verdict => {
+    const subject = `${url}/backups/${each.backup}`;
+    const damages = (bySubject.get(subject) ?? []).filter(({ severity }) =>
+      isAtLeast(severity, 'error'),
+    );
+    const points = own.get(each.backup) ?? [];
+    const isDamaged = !each.isWhole || points.some(({ isRefuted }) => isRefuted);
+    if (each.completeness === 'unfinished') {
+      return { kind: 'unchecked', subject, reason: each.incompleteReason ?? 'it is not finished' };
+    }
+    if (isDamaged) return { kind: 'damaged', subject, findings: damages };
+    const unproven = points.find(({ standing }) => !standing.isProven);
+    const reason = unproven?.standing.why[0];
+    return unproven === undefined
+      ? { kind: 'verified', subject }
+      : { kind: 'unchecked', subject, reason: reason ?? 'it was not proven' };
+  });
+  const ofRepositories = [...repositories.values()].map((look): Verdict => {
+    const subject = `${url}/${look.prefix}`.replace(/\/$/, '');
+    if (look.outcome === 'verified') return { kind: 'verified', subject };
+    if (look.outcome === 'damaged') return { kind: 'damaged', subject, findings: look.findings };
+    return { kind: 'unchecked', subject, reason: look.reason ?? 'it could not be read' };
+  });
+  return [...ofBackups, ...ofRepositories];
+}
