@@ -5,7 +5,21 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FINDINGS, type FindingKind } from '../../shared/model/finding.ts';
+import { CLUSTER_FINDINGS } from '../../shared/model/cluster-findings.ts';
+import { EVIDENCE_FINDINGS } from '../../shared/model/evidence-findings.ts';
+import {
+  FINDINGS,
+  type FindingCode,
+  type FindingKind,
+  findingUrl,
+} from '../../shared/model/finding.ts';
+import { KOPIA_FINDINGS } from '../../shared/model/kopia-findings.ts';
+import { LOCATION_FINDINGS } from '../../shared/model/location-findings.ts';
+import { POINT_FINDINGS } from '../../shared/model/point-findings.ts';
+import { RECOVERY_FINDINGS } from '../../shared/model/recovery-findings.ts';
+import { REPLICATE_FINDINGS } from '../../shared/model/replicate-findings.ts';
+import { VELERO_FINDINGS } from '../../shared/model/velero-findings.ts';
+import { VERIFY_FINDINGS } from '../../shared/model/verify-findings.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/findings.md');
 
@@ -14,24 +28,88 @@ const HEAD = `# Findings
 Every code that a Drydock report can carry. A code never changes its meaning. A finding is
 identified by its code and its subject: one that persists over runs is one alert.
 
+\`info\` is worth knowing; \`warning\` takes trust away; \`error\` risks that something cannot be
+restored; \`critical\` means that it cannot, or soon will not. A finding may be graver or milder than
+its code usually is: its message then says why.
+
 This page is written by \`node infra/build/findings.ts\` from \`shared/model/finding.ts\`.
 `;
 
-/** The catalogue as Markdown, codes in alphabetical order. */
-export function findingsPage(): string {
-  const kinds = Object.entries(FINDINGS).sort(([a], [b]) => (a < b ? -1 : 1));
-  return [HEAD, ...kinds.map(([code, kind]) => entry(code, kind))].join('\n');
+/** Areas of the page, in the order in which somebody looks for what is wrong. */
+const AREAS: readonly (readonly [string, Readonly<Partial<Record<FindingCode, FindingKind>>>])[] = [
+  ['Backups', VELERO_FINDINGS],
+  ['Schedules and recovery points', RECOVERY_FINDINGS],
+  ['Volumes and replicas', POINT_FINDINGS],
+  ['Clusters', CLUSTER_FINDINGS],
+  ['Locations', LOCATION_FINDINGS],
+  ['Kopia repositories', KOPIA_FINDINGS],
+  ['Replication', REPLICATE_FINDINGS],
+  ['Evidence', { ...EVIDENCE_FINDINGS, ...VERIFY_FINDINGS }],
+];
+
+/** Codes that several jobs raise: a reader looks for them elsewhere than they are written down. */
+const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
+  BACKUP_DEBRIS: 'Backups',
+  BACKUP_UNFINISHED: 'Backups',
+  LOCATION_UNREADABLE: 'Locations',
+};
+
+export interface FindingArea {
+  readonly title: string;
+  /** Ascending. */
+  readonly codes: readonly FindingCode[];
 }
 
-function entry(code: string, kind: FindingKind): string {
+/** Every code of the catalogue in one area; areas without codes are left out. */
+export function findingAreas(): readonly FindingArea[] {
+  const codes = (Object.keys(FINDINGS) as FindingCode[]).sort();
+  const areaOf = (code: FindingCode): string => {
+    const found = ELSEWHERE[code] ?? AREAS.find(([, kinds]) => Object.hasOwn(kinds, code))?.[0];
+    if (found === undefined) throw new Error(`Give "${code}" an area in infra/build/findings.ts`);
+    return found;
+  };
+  const areas = Map.groupBy(codes, areaOf);
+  return AREAS.flatMap(([title]) => {
+    const own = areas.get(title);
+    return own === undefined ? [] : [{ title, codes: own }];
+  });
+}
+
+/** The catalogue as Markdown: a table of each area, then the entries. */
+export function findingsPage(): string {
+  const areas = findingAreas();
+  return [HEAD, ...areas.map(table), ...areas.flatMap(section)].join('\n');
+}
+
+function table({ title, codes }: FindingArea): string {
+  const rows = codes.map((code) => {
+    const { severity, title } = FINDINGS[code];
+    return `| [${code}](${findingUrl(code).replace(/^.*#/, '#')}) | ${severity} | ${title} |`;
+  });
   return [
-    `## ${code}`,
+    `**${title}**`,
     '',
-    `Severity: ${kind.severity}`,
+    '| Code | Severity | What is wrong |',
+    '|---|---|---|',
+    ...rows,
     '',
-    `* **Meaning**: ${kind.meaning}.`,
-    `* **Why it matters**: ${kind.why}.`,
-    `* **How to fix it**: ${kind.fix}.`,
+  ].join('\n');
+}
+
+function section({ title, codes }: FindingArea): readonly string[] {
+  return [`## ${title}\n`, ...codes.map(entry)];
+}
+
+function entry(code: FindingCode): string {
+  const { fix, meaning, severity, title, why } = FINDINGS[code];
+  return [
+    `### ${code}`,
+    '',
+    `${title} (${severity}).`,
+    '',
+    `* **Meaning**: ${meaning}.`,
+    `* **Why it matters**: ${why}.`,
+    `* **How to fix it**: ${fix}.`,
     '',
   ].join('\n');
 }

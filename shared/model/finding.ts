@@ -16,7 +16,7 @@ export type Severity = (typeof SEVERITIES)[number];
 export interface FindingKind {
   readonly severity: Severity;
   /** A few words, as a headline: what is wrong, not what to do. */
-  readonly title?: string;
+  readonly title: string;
   readonly meaning: string;
   readonly why: string;
   readonly fix: string;
@@ -36,6 +36,11 @@ export const FINDINGS = {
 } as const satisfies Readonly<Record<string, FindingKind>>;
 
 export type FindingCode = keyof typeof FINDINGS;
+
+/** Where the catalogue explains a code, relative to the root of the project. */
+export function findingUrl(code: FindingCode): string {
+  return `docs/findings.md#${code.toLowerCase()}`;
+}
 
 /**
  * One fact that somebody should know. Its identity is code and subject: a finding that persists
