@@ -54,6 +54,19 @@ export function parseDuration(option: string): (text: string) => number {
   };
 }
 
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
+
+/** A duration in milliseconds, or the moment itself. */
+export function timeOption(option: string): (text: string) => number | Date {
+  return (text) => {
+    if (DURATION.test(text)) return durationMs(text);
+    const time = RFC_3339.test(text) ? new Date(text) : new Date(Number.NaN);
+    if (!Number.isNaN(time.getTime())) return time;
+    const hint = 'Write a duration like 36h or 7d, or a time like 2026-11-21T02:00:00Z';
+    throw invalid(option, text, 'neither a duration nor an RFC 3339 time', hint);
+  };
+}
+
 function invalid(option: string, text: string, reason: string, hint: string): DrydockError {
   const shown = printable(text.slice(0, 60));
   const message = `Cannot use ${option} "${shown}": ${reason}`;

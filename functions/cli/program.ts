@@ -16,6 +16,8 @@ import {
 } from './outcome.ts';
 import { replicateCommand } from './replicate.ts';
 import { statusCommand } from './status.ts';
+import { veleroCommand } from './velero.ts';
+import { verifyCommand } from './verify.ts';
 
 /** A command tells its exit code by this; whatever it throws is shown by `run`. */
 export type Finish = (code: ExitCode) => void;
@@ -60,6 +62,8 @@ function wantsJson(args: readonly string[]): boolean {
 
 const EXAMPLES = `
 Examples:
+  drydock verify                              what of every location of ./drydock.yaml is proven
+  drydock status                              how old a restore would be, as the last run left it
   drydock replicate s3://acme-backups/velero azblob://acmebackups/velero
   drydock replicate --dry-run                 plan every route of ./drydock.yaml
   drydock kopia snapshots s3://acme-backups/velero
@@ -100,9 +104,11 @@ function createProgram(context: CliContext, finish: Finish): Command {
     .helpCommand('help [command]', 'show the help of a command');
   program.addCommand(configCommand(context));
   program.addCommand(initCommand(context));
+  program.addCommand(verifyCommand(context, finish));
   program.addCommand(statusCommand(context, finish));
   program.addCommand(replicateCommand(context, finish));
   program.addCommand(kopiaCommand(context, finish));
+  program.addCommand(veleroCommand(context, finish));
   program.addCommand(evidenceCommand(context, finish));
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ showGlobalOptions: true });

@@ -84,6 +84,16 @@ export function findingText(finding: Finding, colors: Colors): string {
 /** A terminal needs an idea, not the list: JSON output has all of it. */
 const EVIDENCE_MAX = 5;
 
+/** `1 critical`, `2 warnings`: the worst first. */
+export function severityCounts(findings: readonly Finding[]): string[] {
+  return [...SEVERITIES].reverse().flatMap((severity) => {
+    const found = findings.filter((each) => each.severity === severity).length;
+    if (found === 0) return [];
+    const isNoun = severity === 'warning' || severity === 'error';
+    return [isNoun ? count(found, severity) : `${found} ${severity}`];
+  });
+}
+
 function verdictLine(report: Report, colors: Colors): string {
   const { actions, run, findings } = report;
   const { objects, bytes } = totals(actions);
@@ -94,12 +104,7 @@ function verdictLine(report: Report, colors: Colors): string {
   let line = objects === 0 ? idle : done;
   if (report.unfinished !== undefined) line = `Unfinished after ${ran}: ${amount}`;
   const unproven = report.verdicts.filter(({ kind }) => kind !== 'verified').length;
-  const seen = [...SEVERITIES].reverse().flatMap((severity) => {
-    const found = findings.filter((each) => each.severity === severity).length;
-    if (found === 0) return [];
-    const isNoun = severity === 'warning' || severity === 'error';
-    return [isNoun ? count(found, severity) : `${found} ${severity}`];
-  });
+  const seen = severityCounts(findings);
   if (unproven > 0) seen.push(`${unproven} not proven`);
   const worst = findings.some(({ severity }) => severity === 'error' || severity === 'critical');
   const paint = worst || report.unfinished !== undefined ? colors.yellow : colors.green;

@@ -5,6 +5,12 @@ import { BACKUP_METADATA } from '../velero/layout.ts';
 import { SCHEDULE_LABEL } from '../velero/schedule/scheduled-name.ts';
 import type { FoundBackup } from '../velero/schedule/slot-types.ts';
 
+/** What slots ask of a backup: its resource and its listing, without a look into its tarball. */
+export type StoredBackup = Pick<
+  BackupFacts,
+  'backup' | 'resource' | 'objects' | 'incompleteReason'
+>;
+
 /** What stands against the slots of schedules. */
 export interface FoundBackups {
   readonly found: readonly FoundBackup[];
@@ -22,7 +28,7 @@ const APART_MS = 30 * MINUTE_MS;
  * gone, has answered its slot: that it is gone is a finding of its own.
  */
 export function foundBackups(
-  facts: readonly BackupFacts[],
+  facts: readonly StoredBackup[],
   clusterBackups: readonly ClusterBackup[],
   gone: readonly GoneBackup[],
   now: Date,
@@ -55,11 +61,11 @@ export function foundBackups(
   return { found: [...found.values()], lost };
 }
 
-function unreadable({ incompleteReason }: BackupFacts): string {
+function unreadable({ incompleteReason }: StoredBackup): string {
   return `what the store has of it is no backup: ${incompleteReason ?? 'it cannot be read'}`;
 }
 
-function newestMs({ objects }: BackupFacts): number {
+function newestMs({ objects }: StoredBackup): number {
   return objects.reduce((ms, { lastModified }) => Math.max(ms, Date.parse(lastModified)), 0);
 }
 
@@ -73,7 +79,8 @@ function fromLedger({ backup, schedule, startedAt }: GoneBackup): FoundBackup {
   };
 }
 
-function fromCluster({ name, schedule, createdAt, status }: ClusterBackup): FoundBackup {
+function fromCluster({ name, schedule, createdAt, spec, status }: ClusterBackup): FoundBackup {
+  const { itemOperationTimeoutMs } = spec;
   const { phase, startedAt, completedAt } = status;
   return {
     name,
@@ -82,11 +89,12 @@ function fromCluster({ name, schedule, createdAt, status }: ClusterBackup): Foun
     ...(startedAt === undefined ? {} : { started: startedAt }),
     ...(completedAt === undefined ? {} : { completed: completedAt }),
     phase,
+    ...(itemOperationTimeoutMs === undefined ? {} : { itemOperationTimeoutMs }),
   };
 }
 
 function fromStore(
-  { backup, objects }: BackupFacts,
+  { backup, objects }: StoredBackup,
   resource: NonNullable<BackupFacts['resource']>,
   clusterPhase: string | undefined,
 ): FoundBackup {

@@ -1,6 +1,5 @@
 import type { GoneBackup, SeenSchedule } from '../ledger/location-look.ts';
 import type { Finding } from '../model/finding.ts';
-import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import type { ClusterBackup } from '../velero/cluster/velero-cluster.ts';
 import { parseCron } from '../velero/schedule/cron.ts';
 import { dialectOf } from '../velero/schedule/dialect.ts';
@@ -11,7 +10,7 @@ import type { JudgedSchedule, JudgedSchedules } from '../velero/schedule/slot-ty
 import { judgeSlots } from '../velero/schedule/slots.ts';
 import type { Zone } from '../velero/schedule/zone.ts';
 import { median } from './figures.ts';
-import { foundBackups } from './found-backups.ts';
+import { foundBackups, type StoredBackup } from './found-backups.ts';
 import type { NextBackup } from './retention.ts';
 import { scheduleFindings } from './schedule-findings.ts';
 import { rememberSchedules, withHistory } from './schedule-history.ts';
@@ -29,7 +28,7 @@ export interface ScheduleQuestion {
   readonly serverVersion?: string;
   readonly serverZone: Zone;
   /** Of all backups of the store. */
-  readonly facts: readonly BackupFacts[];
+  readonly facts: readonly StoredBackup[];
   /** Of this storage location; absent when the cluster did not tell them. */
   readonly clusterBackups?: readonly ClusterBackup[];
   /** As `vanished` leaves them: what was made and is gone was not missed. */
@@ -110,7 +109,7 @@ export function judgeSchedules(question: ScheduleQuestion): ScheduleJudgement {
  * the age of recovery points; never for what was missed.
  */
 export function observedSchedules(
-  facts: readonly BackupFacts[],
+  facts: readonly StoredBackup[],
 ): readonly { readonly name: string; readonly intervalMs: number }[] {
   return [...bySchedule(facts)].flatMap(([name, own]) => {
     const times = own.flatMap(({ resource }) => {
@@ -123,7 +122,7 @@ export function observedSchedules(
   });
 }
 
-function bySchedule(facts: readonly BackupFacts[]): ReadonlyMap<string, BackupFacts[]> {
+function bySchedule(facts: readonly StoredBackup[]): ReadonlyMap<string, StoredBackup[]> {
   const scheduled = facts.filter(({ resource }) => resource?.schedule !== undefined);
   return Map.groupBy(scheduled, ({ resource }) => resource?.schedule ?? '');
 }
@@ -152,7 +151,7 @@ function withLost(schedule: JudgedSchedule, lost: ReadonlyMap<string, string>): 
   return { ...schedule, slots };
 }
 
-function usualDurations(facts: readonly BackupFacts[]): ReadonlyMap<string, number> {
+function usualDurations(facts: readonly StoredBackup[]): ReadonlyMap<string, number> {
   const usual = new Map<string, number>();
   for (const [schedule, own] of bySchedule(facts)) {
     const ended = own.flatMap(({ resource }) => {

@@ -1,0 +1,49 @@
+import type { Config } from '../../shared/config/config.ts';
+import { deadlineAt } from '../../shared/model/clock.ts';
+import type { Report } from '../../shared/model/report.ts';
+import { runVerify, type VerifyRun } from '../verify-run.ts';
+import type { RunContext } from '../wiring.ts';
+import { optionalConfig, requiredConfig } from './config-file.ts';
+import { type CliContext, cliLogger } from './context.ts';
+import { type ExitCode, exitCodeOfReport } from './outcome.ts';
+import { cliProgress } from './progress.ts';
+import { json } from './terminal.ts';
+import type { VerifyOptions } from './verify.ts';
+import { type CostEstimate, costOf, readingOf } from './verify-cost.ts';
+import { verifyRequest } from './verify-request.ts';
+import { verifyText } from './verify-text.ts';
+
+/** Runs what the command line asks for and prints what came out. */
+export async function verifyAll(
+  names: readonly string[],
+  options: VerifyOptions,
+  context: CliContext,
+): Promise<ExitCode> {
+  const { env, clock, signal, stdout, stderr, colors, errorColors } = context;
+  const isNamed = names.length > 0 || options.location !== undefined;
+  const config = await configFor(isNamed, options);
+  const now = clock.now();
+  const run = verifyRequest(names, config, options, env, now);
+  const end = options.deadline === undefined ? undefined : now.getTime() + options.deadline;
+  const deadline = deadlineAt(end === undefined ? undefined : new Date(end), clock);
+  const progress = cliProgress(stderr, clock.now);
+  const log = cliLogger(progress, errorColors);
+  const events = config?.events;
+  const with_: RunContext = { env, clock, signal, log, progress, ...(events && { events }) };
+  const report = await runVerify(run, with_, now, deadline).finally(() => progress.end());
+  const costs = costsOf(report, run);
+  if (options.output === 'json') stdout.write(`${json({ ...report, ...(costs && { costs }) })}\n`);
+  else stdout.write(verifyText(report, costs, now, colors));
+  return exitCodeOfReport(report, options.failOn);
+}
+
+/** URLs do without a file, unless one is there or named. */
+function configFor(isNamed: boolean, options: VerifyOptions): Promise<Config | undefined> {
+  return isNamed ? optionalConfig(options.config) : requiredConfig(options.config);
+}
+
+function costsOf(report: Report, run: VerifyRun): CostEstimate | undefined {
+  const reading = report.run.dryRun ? readingOf(report.measures) : undefined;
+  const locations = (run.locations ?? []).map(({ location }) => location);
+  return reading && costOf(reading, locations);
+}

@@ -1,0 +1,117 @@
+import { ageHours, type Ladder, type LadderRow } from '../../shared/model/ladder.ts';
+import type { Report } from '../../shared/model/report.ts';
+import { RUNGS } from '../../shared/model/rung.ts';
+import { type AgeVerdict, verdictOf } from '../../shared/report/status.ts';
+import { bySeverity, findingText, severityCounts } from './render.ts';
+import { provenAge } from './status-text.ts';
+import { type Colors, count, duration, printable, size } from './terminal.ts';
+import { type CostEstimate, readingOf } from './verify-cost.ts';
+import { columns, hours } from './words.ts';
+
+/** The ladder of each location, what to know, and the verdict as the last line. */
+export function verifyText(
+  report: Report,
+  costs: CostEstimate | undefined,
+  now: Date,
+  colors: Colors,
+): string {
+  const { run, scope, findings, ladders = [], unfinished } = report;
+  const blocks = [
+    ladders.length > 0
+      ? ladders.map((each) => ladderText(each, now, colors)).join('\n\n')
+      : colors.bold(printable(`${run.dryRun ? 'Plan: ' : ''}verify ${scope['locations'] ?? ''}`)),
+    run.dryRun ? planText(report, costs) : '',
+    [...findings]
+      .sort(bySeverity)
+      .map((each) => findingText(each, colors))
+      .join('\n'),
+    unfinished === undefined ? '' : colors.yellow(`Unfinished: ${printable(unfinished.reason)}`),
+    verdictLine(report, now, colors),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** Applications against rungs: each cell is the age of the newest point that stands so high. */
+function ladderText(ladder: Ladder, now: Date, colors: Colors): string {
+  const { location, url, rows, unchecked } = ladder;
+  const name = location === url ? url : `${location} ${url}`;
+  const head = ['APPLICATION', 'POINTS', ...RUNGS.map((rung) => rung.toUpperCase()), 'PROVEN AGE'];
+  const lines = rows.map((row) => [
+    printable(row.application),
+    String(row.points),
+    ...RUNGS.map((rung) => age(row.byRung[rung], now)),
+    provenAge(ageHours(row.proven, now), row.rpoHours, verdictOf(row, now), colors),
+  ]);
+  const right = ['POINTS', ...RUNGS.map((rung) => rung.toUpperCase())];
+  return [
+    colors.bold(printable(name)),
+    rows.length === 0 ? 'No application was found' : columns(head, lines, colors, right),
+    ...rows.flatMap(({ application, why }) =>
+      why.map((each) => printable(`${application}: ${each}`)),
+    ),
+    ...unchecked.map((each) => printable(`unchecked: ${each}`)),
+  ].join('\n');
+}
+
+function age(point: Parameters<typeof ageHours>[0], now: Date): string {
+  const old = ageHours(point, now);
+  return old === undefined ? '-' : hours(old);
+}
+
+function planText({ measures }: Report, costs: CostEstimate | undefined): string {
+  const reading = readingOf(measures);
+  if (reading === undefined) return '';
+  const { objectsToRead, bytesToRead, requestsToMake } = reading;
+  const lines = [
+    `Would read ${count(objectsToRead, 'object')}, ${size(bytesToRead)}, by ${count(requestsToMake, 'request')}`,
+  ];
+  if (costs !== undefined) {
+    const { requestsUsd, egressUsd, pricesAsOf } = costs;
+    const requests = `Costs roughly ${usd(requestsUsd)} for requests`;
+    const egress = `${usd(egressUsd)} more for egress where it runs outside the region`;
+    lines.push(`${requests}, and ${egress} (list prices of ${pricesAsOf})`);
+  }
+  return lines.join('\n');
+}
+
+/** Two digits that count: nobody needs more of what is rough. */
+function usd(amount: number): string {
+  if (amount < 0.01) return amount === 0 ? '0 USD' : 'less than 0.01 USD';
+  return `${amount < 100 ? amount.toFixed(2) : Math.round(amount)} USD`;
+}
+
+function verdictLine(report: Report, now: Date, colors: Colors): string {
+  const { run, findings, verdicts, ladders = [], unfinished } = report;
+  const ran = duration(Date.parse(run.finishedAt) - Date.parse(run.startedAt));
+  const rows = ladders.flatMap((ladder) => ladder.rows);
+  const done = run.dryRun ? 'Planned, nothing was written' : `Done in ${ran}`;
+  const parts = [
+    unfinished === undefined ? done : `Unfinished after ${ran}`,
+    ...(rows.length > 0 ? [agesText(rows, now)] : []),
+    ...[severityCounts(findings).join(', '), unprovenText(verdicts)].filter((part) => part !== ''),
+  ];
+  const isBad = findings.some(({ severity }) => severity === 'error' || severity === 'critical');
+  const paint = isBad || unfinished !== undefined ? colors.yellow : colors.green;
+  return paint(parts.join('; '));
+}
+
+function agesText(rows: readonly LadderRow[], now: Date): string {
+  const of = (verdict: AgeVerdict): number =>
+    rows.filter((row) => verdictOf(row, now) === verdict).length;
+  const applications = new Set(rows.map(({ application }) => application)).size;
+  return [
+    `${count(applications, 'application')}: ${of('within-rpo')} within RPO`,
+    ...(of('over-rpo') > 0 ? [`${of('over-rpo')} late`] : []),
+    ...(of('breached') > 0 ? [`${of('breached')} breached`] : []),
+  ].join(', ');
+}
+
+function unprovenText(verdicts: Report['verdicts']): string {
+  const of = (kind: 'damaged' | 'unchecked'): number =>
+    verdicts.filter((each) => each.kind === kind).length;
+  const told = [
+    ...(of('damaged') > 0 ? [`${of('damaged')} damaged`] : []),
+    ...(of('unchecked') > 0 ? [`${of('unchecked')} unchecked`] : []),
+  ];
+  return told.join(', ');
+}
