@@ -68,6 +68,22 @@ export function requiredSuffixes(since: WrittenSince): readonly string[] {
     : [...ALWAYS, ...SINCE_1_11, VOLUME_INFO_SUFFIX];
 }
 
+/** What Velero reads from the folder to restore a backup; of the rest it tells in its commands alone. */
+const RESTORE_READS: ReadonlySet<string> = new Set([
+  CONTENTS_SUFFIX,
+  POD_VOLUME_BACKUPS_SUFFIX,
+  VOLUME_SNAPSHOTS_SUFFIX,
+  VOLUME_INFO_SUFFIX,
+  CSI_SNAPSHOTS_SUFFIX,
+  CSI_CONTENTS_SUFFIX,
+]);
+
+/** Whether a restore of `backup` reads this file of its folder. */
+export function restoreReads(backup: string, file: string): boolean {
+  if (file === BACKUP_METADATA) return true;
+  return file.startsWith(backup) && RESTORE_READS.has(file.slice(backup.length));
+}
+
 export interface BackupKey {
   readonly backup: string;
   /** The key below `backups/<name>/`. */

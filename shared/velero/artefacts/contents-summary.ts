@@ -49,9 +49,9 @@ export interface ContentsSummary extends ContentsTotals, VolumeFacts {
   readonly namespaces: ReadonlyMap<string, number>;
   readonly resources: ReadonlyMap<string, ResourceCount>;
   readonly copies: CopiesAgreement;
-  /** The first of them. */
+  /** The first of each kind. */
   readonly problems: readonly ContentsProblem[];
-  readonly problemCount: number;
+  readonly problemCounts: ReadonlyMap<ContentsProblem['kind'], number>;
   /** Whether a limit of memory cut namespaces, resources or volume facts short. */
   readonly isCut: boolean;
 }
@@ -89,7 +89,7 @@ class Summary {
   readonly #waiting = new Map<string, { readonly digest: string; readonly isPlain: boolean }>();
   readonly #problems: ContentsProblem[] = [];
   readonly #examples: string[] = [];
-  #problemCount = 0;
+  readonly #problemCounts = new Map<ContentsProblem['kind'], number>();
   #objects = 0;
   #secrets = 0;
   #equal = 0;
@@ -104,8 +104,9 @@ class Summary {
   }
 
   problem(problem: ContentsProblem): void {
-    this.#problemCount += 1;
-    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push(problem);
+    const count = (this.#problemCounts.get(problem.kind) ?? 0) + 1;
+    this.#problemCounts.set(problem.kind, count);
+    if (count <= PROBLEMS_MAX) this.#problems.push(problem);
   }
 
   object(object: ContentsObject): void {
@@ -204,7 +205,7 @@ class Summary {
         unchecked: this.#preferred === 0 ? 0 : this.#unchecked,
       },
       problems: this.#problems,
-      problemCount: this.#problemCount,
+      problemCounts: this.#problemCounts,
       isCut: this.#isCut || this.#facts.isCut,
     };
   }

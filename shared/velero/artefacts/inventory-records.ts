@@ -1,3 +1,4 @@
+import { isOwnDataMover } from '../volume-references.ts';
 import type { CsiSnapshot, CsiSnapshotContent } from './csi-lists.ts';
 import type { VolumeFacts } from './volume-facts.ts';
 import type {
@@ -37,6 +38,8 @@ export interface VolumeRecord {
   readonly result: VolumeResult;
   readonly sizeBytes: number | undefined;
   readonly driver: string | undefined;
+  /** `kopia`, `restic`, or the name of somebody else's data mover. */
+  readonly uploader: string | undefined;
   readonly reason: string | undefined;
 }
 
@@ -47,6 +50,7 @@ const NOTHING = {
   handle: undefined,
   sizeBytes: undefined,
   driver: undefined,
+  uploader: undefined,
   reason: undefined,
 } as const;
 
@@ -75,8 +79,14 @@ export function fromVolumeInfo(info: VolumeInfo): VolumeRecord {
     result: info.skipped ? 'succeeded' : resultOf(info.result, phase, method, part?.handle),
     sizeBytes: method === 'native' ? undefined : sizeBytes,
     driver: csi?.driver,
+    uploader: isMoved ? moved && uploaderOf(moved.dataMover) : podVolume?.uploader,
     reason: info.skippedReason,
   };
+}
+
+/** Velero's own data mover writes into Kopia. */
+function uploaderOf(dataMover: string): string {
+  return isOwnDataMover(dataMover) ? 'kopia' : dataMover;
 }
 
 /** Before 1.15 there is no result, before 1.14 no phase: then a handle has to do. */
@@ -107,6 +117,7 @@ export function fromPodVolumeBackup(record: PodVolumeBackup): VolumeRecord {
     handle: snapshotId,
     result: resultOf(undefined, phase || 'New', 'fs-backup', snapshotId),
     sizeBytes,
+    uploader: record.uploader,
     reason: message,
   };
 }
@@ -131,6 +142,7 @@ export function fromDataUploads({ dataUploads }: VolumeFacts): readonly VolumeRe
     handle: upload.snapshotId,
     result: resultOf(undefined, upload.phase || 'New', 'data-mover', upload.snapshotId),
     sizeBytes: upload.sizeBytes,
+    uploader: uploaderOf(upload.dataMover),
     reason: upload.message,
   }));
 }

@@ -26,6 +26,7 @@ export interface InventoryVolume {
   readonly handle: string | undefined;
   readonly result: VolumeResult;
   readonly sizeBytes: number | undefined;
+  /** The CSI driver, or the uploader that is not Kopia: `restic`, a data mover of somebody's. */
   readonly driver: string | undefined;
   /** Namespace of the Kopia repository that holds it. */
   readonly repositoryNamespace: string | undefined;
@@ -158,7 +159,9 @@ function volumeOf(id: string, own: Group, isClaimInTarball: boolean): InventoryV
     own.find((record) => record[key] !== undefined)?.[key];
   const method = own[0]?.method ?? 'none';
   const claim = first('claim');
-  const isKopia = method === 'data-mover' || method === 'fs-backup';
+  const uploader = first('uploader') ?? '';
+  const isInRepository = method === 'data-mover' || method === 'fs-backup';
+  const isKopia = isInRepository && (uploader === '' || uploader === 'kopia');
   const namespace = method === 'fs-backup' ? first('pod')?.namespace : claim?.namespace;
   return {
     id,
@@ -168,7 +171,7 @@ function volumeOf(id: string, own: Group, isClaimInTarball: boolean): InventoryV
     handle: own.find((record) => record.method === method && record.handle !== undefined)?.handle,
     result: worstOf(own),
     sizeBytes: first('sizeBytes'),
-    driver: first('driver'),
+    driver: first('driver') ?? (isInRepository && !isKopia ? uploader : undefined),
     repositoryNamespace: isKopia ? namespace : undefined,
     reason: first('reason'),
     isClaimInTarball,

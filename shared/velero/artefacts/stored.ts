@@ -95,6 +95,27 @@ export async function readArtefact<T>(
   return { state: 'read', value, stored: opened.stored() };
 }
 
+/**
+ * Reads an artefact that nobody parses to its end: its hash counts, and that its gzip inflates.
+ * @throws StoreError other than `not_found` and `archived`.
+ */
+export async function readUnparsed(
+  reader: ObjectReader,
+  key: string,
+  limits: ArtefactLimits,
+  options: CallOptions & { readonly isGzip: boolean },
+): Promise<Artefact<undefined>> {
+  const opened = await open(reader, key, limits.storedSizeBytesMax, options);
+  if ('state' in opened) return opened;
+  const { body, info } = opened;
+  try {
+    for await (const _ of options.isGzip ? inflate(body, limits.inflatedSizeBytesMax) : body);
+  } catch (error) {
+    return damaged(key, info.sizeBytes, error);
+  }
+  return { state: 'read', value: undefined, stored: opened.stored() };
+}
+
 export interface OpenedArtefact {
   readonly info: ObjectInfo;
   /** To be read once, to its end. */

@@ -13,7 +13,8 @@ export interface BackupFacts {
   readonly lookedAt: string;
   /**
    * `complete`: Velero is done with it and everything that it writes is there. `unfinished`: Velero
-   * is still at work, or was interrupted. `debris`: no backup that Velero would ever read.
+   * is still at work, or was interrupted: its tarball is not looked at. `debris`: no backup that
+   * Velero would ever finish or read, or a finished one that lacks what Velero always writes.
    */
   readonly completeness: 'complete' | 'unfinished' | 'debris';
   /** One clause: why not `complete`. */
@@ -22,7 +23,7 @@ export interface BackupFacts {
   readonly resource?: ResourceFacts;
   /** Everything in the folder, ascending by key. */
   readonly objects: readonly BackupObject[];
-  /** Absent when the tarball is absent or cannot be read to its end. */
+  /** Absent when the tarball is absent, cannot be read to its end, or is still to be rewritten. */
   readonly contents?: ContentsFacts;
   /** Ascending by id. */
   readonly volumes: readonly VolumeFact[];

@@ -8,6 +8,11 @@ export function plain(name: string): string {
   return /^[\x21-\x7e]{1,300}$/.test(name) ? name : shown(name);
 }
 
+/** A sentence of which a part may be somebody else's: as it is, or quoted, escaped and cut. */
+export function readable(text: string): string {
+  return /^[\x20-\x7e]{1,300}$/.test(text) ? text : shown(text);
+}
+
 /** The first of a list for the evidence of a finding. */
 export function examplesOf(names: readonly string[]): readonly string[] {
   return names.slice(0, EXAMPLES_MAX).map(plain);

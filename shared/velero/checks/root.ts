@@ -10,7 +10,7 @@ import {
   RESTIC,
   repositoryPrefix,
 } from '../layout.ts';
-import { plain } from './plain.ts';
+import { counted, EXAMPLES_MAX, examplesOf } from './plain.ts';
 
 /** What lies below the root of a backup storage location, without a look into any object. */
 export interface VeleroRoot {
@@ -29,7 +29,6 @@ export interface VeleroRoot {
 /** Of one backup; Velero's own files are always kept. */
 export const FOREIGN_FILES_MAX = 1000;
 const FOREIGN_FOLDERS_MAX = 1000;
-const EXAMPLES_MAX = 20;
 
 /**
  * Lists the root: its folders, those of the repositories, and everything below `backups/` in one go.
@@ -92,18 +91,18 @@ export function rootFindings(root: VeleroRoot, url: string): readonly Finding[] 
   const findings: Finding[] = [];
   const { foreignFolders, resticNamespaces, strayObjects } = root;
   if (foreignFolders.length > 0) {
-    const message = `${foreignFolders.length} folders that Velero does not know lie beside backups/, so that it calls the location Unavailable`;
-    const folders = foreignFolders.slice(0, EXAMPLES_MAX).map(plain);
+    const message = `${counted(foreignFolders.length, 'folder')} beside backups/ make Velero call the location Unavailable`;
+    const folders = examplesOf(foreignFolders);
     findings.push(finding('ROOT_FOREIGN_FOLDER', url, message, { evidence: { folders } }));
   }
   if (strayObjects.count > 0) {
-    const message = `${strayObjects.count} objects below backups/ belong to no backup`;
-    const objects = strayObjects.examples.map(plain);
+    const message = `${counted(strayObjects.count, 'object')} below backups/ lie in no backup's folder`;
+    const objects = examplesOf(strayObjects.examples);
     findings.push(finding('ROOT_STRAY_OBJECTS', url, message, { evidence: { objects } }));
   }
   if (resticNamespaces.length > 0) {
-    const message = `The restic repositories of ${resticNamespaces.length} namespaces were not checked`;
-    const namespaces = resticNamespaces.slice(0, EXAMPLES_MAX).map(plain);
+    const message = `The restic repositories of ${counted(resticNamespaces.length, 'namespace')} were not checked`;
+    const namespaces = examplesOf(resticNamespaces);
     findings.push(finding('RESTIC_UNCHECKED', url, message, { evidence: { namespaces } }));
   }
   return findings;

@@ -41,7 +41,7 @@ test.each(names)(
     const own = contents.value.resources.get('datauploads.velero.io')?.objects ?? 0;
     expect(contents.value.objects).toBe(listed + own - left.length * 2);
     expect(contents.value.copies).toMatchObject({ different: 0, single: 0 });
-    expect(contents.value).toMatchObject({ problemCount: 0, isCut: false });
+    expect(contents.value).toMatchObject({ problems: [], isCut: false });
     expect(contents.value.secrets).toBe(resourceList.value.get('v1/Secret')?.length ?? 0);
     const key = `prod/backups/${name}/${name}.tar.gz`;
     const stored = fixture.objects.find((object) => object.key === key);
