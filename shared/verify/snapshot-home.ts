@@ -206,6 +206,9 @@ export function snapshotState(
   return stateOfFound(answer.facts, shown, home);
 }
 
+const RECYCLE_BIN_HINT =
+  'Bring it back before the Recycle Bin drops it: "aws ec2 restore-snapshot-from-recycle-bin --snapshot-id <handle>"';
+
 function stateOfFound(facts: SnapshotFacts, shown: string, home: SnapshotHome): SnapshotState {
   const { state, vendorState, stateReason, progressPercent, account, region, archived } = facts;
   const owner = home.place && accountOf(home.place);
@@ -220,9 +223,11 @@ function stateOfFound(facts: SnapshotFacts, shown: string, home: SnapshotHome): 
   }
   const reason = stateReason === undefined ? '' : `: ${shownReference(stateReason)}`;
   if (state === 'failed') return { state, why: `its snapshot ${shown} failed${reason}` };
-  if (state === 'deleting' || state === 'recoverable') {
-    const kept = state === 'deleting' ? 'is being deleted' : 'is deleted, and in the Recycle Bin';
-    return { state: 'missing', why: `its snapshot ${shown} ${kept}` };
+  if (state === 'deleting')
+    return { state: 'missing', why: `its snapshot ${shown} is being deleted` };
+  if (state === 'recoverable') {
+    const why = `its snapshot ${shown} was deleted, and is in the Recycle Bin`;
+    return { state: 'missing', why, hint: RECYCLE_BIN_HINT };
   }
   if (archived) return { state: 'archived', why: `its snapshot ${shown} is in an archive tier` };
   if (state === 'pending') {

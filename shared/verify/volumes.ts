@@ -80,7 +80,7 @@ function standingOfData(
   if (handle === undefined) {
     return reported(kind, 'missing', 'the backup names no snapshot of its data');
   }
-  if (kind === 'kopia') return ofKopia(handle, volume.repositoryNamespace ?? '', witnesses, seenAt);
+  if (kind === 'kopia') return ofKopia(volume, witnesses, seenAt);
   const holder = kind === 'restic' ? 'restic, which is not read' : 'a form that is not known here';
   return reported(kind, 'unchecked', `its data is in ${holder}`);
 }
@@ -93,16 +93,11 @@ function reported(
   return { rung: 'reported', isProven: false, kind, outcome, why };
 }
 
-/** Kopia names manifests by 16 random bytes, restic its snapshots by 32 (short: 4), all in hex. */
-const KOPIA_MANIFEST = /^[0-9a-f]{32}$/;
-
+/** A repository namespace is named where Velero's own uploader wrote into Kopia, and only there. */
 function kindOf(volume: VolumeFact): DataStanding['kind'] {
-  const { method, handle, repositoryNamespace } = volume;
   if (isCloudSnapshot(volume)) return 'cloud-snapshot';
-  const isKopia =
-    repositoryNamespace !== undefined && (handle === undefined || KOPIA_MANIFEST.test(handle));
-  if (method === 'fs-backup') return isKopia ? 'kopia' : 'restic';
-  return method === 'data-mover' && isKopia ? 'kopia' : 'other';
+  if (volume.repositoryNamespace !== undefined) return 'kopia';
+  return volume.method === 'fs-backup' && volume.driver === 'restic' ? 'restic' : 'other';
 }
 
 function ofCloudSnapshot(
@@ -119,34 +114,57 @@ function ofCloudSnapshot(
   return reported(kind, state === 'failed' ? 'damaged' : 'missing', why);
 }
 
+/** The manifest that a volume names in its Kopia repository; `why` is a clause. */
+export type ManifestState =
+  | {
+      readonly state: 'found';
+      readonly look: RepositoryLook;
+      readonly snapshot: RepositorySnapshot;
+    }
+  | { readonly state: 'missing' | 'unchecked'; readonly why: string };
+
+/** @param seenAt as of `volumeStanding` */
+export function manifestState(
+  { handle = '', repositoryNamespace: namespace = '' }: VolumeFact,
+  repositories: VolumeWitnesses['repositories'],
+  seenAt: string,
+): ManifestState {
+  const look = repositories.get(namespace);
+  const repository = repositoryName(namespace);
+  if (look === undefined) return { state: 'unchecked', why: `${repository} was not read` };
+  const snapshot = snapshotsOf(look).get(handle);
+  if (snapshot?.isIncomplete === false) return { state: 'found', look, snapshot };
+  const shown = shownReference(handle);
+  if (snapshot !== undefined) {
+    return { state: 'missing', why: `its snapshot ${shown} in ${repository} is incomplete` };
+  }
+  if (look.outcome === 'unchecked') {
+    const reason = look.reason === undefined ? '' : `: ${look.reason}`;
+    return { state: 'unchecked', why: `${repository} could not be checked${reason}` };
+  }
+  if (!(Date.parse(look.lookedAt) >= Date.parse(seenAt))) {
+    return { state: 'unchecked', why: `${repository} was last read before this backup was` };
+  }
+  return { state: 'missing', why: `${repository} has no snapshot ${shown}` };
+}
+
+function repositoryName(namespace: string): string {
+  return `the Kopia repository of ${shownReference(namespace)}`;
+}
+
 function ofKopia(
-  handle: string,
-  namespace: string,
-  witnesses: VolumeWitnesses,
+  volume: VolumeFact,
+  { repositories, proofAgeMsMax, now }: VolumeWitnesses,
   seenAt: string,
 ): DataStanding {
   const kind = 'kopia';
-  const repository = `the Kopia repository of ${shownReference(namespace)}`;
-  const look = witnesses.repositories.get(namespace);
-  if (look === undefined) return reported(kind, 'unchecked', `${repository} was not read`);
+  const manifest = manifestState(volume, repositories, seenAt);
+  if (manifest.state !== 'found') return reported(kind, manifest.state, manifest.why);
+  const { look, snapshot } = manifest;
   const { lookedAt, contentProvenAt } = look;
-  const snapshot = snapshotsOf(look).get(handle);
-  if (snapshot === undefined) {
-    if (look.outcome === 'unchecked') {
-      const reason = look.reason === undefined ? '' : `: ${look.reason}`;
-      return reported(kind, 'unchecked', `${repository} could not be checked${reason}`);
-    }
-    if (!(Date.parse(lookedAt) >= Date.parse(seenAt))) {
-      return reported(kind, 'unchecked', `${repository} was last read before this backup was`);
-    }
-    return reported(kind, 'missing', `${repository} has no snapshot ${shownReference(handle)}`);
-  }
-  if (snapshot.isIncomplete) {
-    const why = `its snapshot ${shownReference(handle)} in ${repository} is incomplete`;
-    return reported(kind, 'missing', why);
-  }
+  const repository = repositoryName(volume.repositoryNamespace ?? '');
   if (snapshot.verdict === 'damaged') {
-    const why = `its snapshot ${shownReference(handle)} in ${repository} is damaged`;
+    const why = `its snapshot ${shownReference(snapshot.id)} in ${repository} is damaged`;
     return reported(kind, 'damaged', why);
   }
   const present = (why: string): DataStanding => ({
@@ -164,8 +182,8 @@ function ofKopia(
     return present(`the contents of ${repository} were not all read`);
   }
   // A clock that was ahead must not make a proof young for ever.
-  const ageMs = Math.abs(witnesses.now.getTime() - Date.parse(contentProvenAt));
-  if (!(ageMs <= witnesses.proofAgeMsMax)) {
+  const ageMs = Math.abs(now.getTime() - Date.parse(contentProvenAt));
+  if (!(ageMs <= proofAgeMsMax)) {
     return present(`some contents of ${repository} were last read on ${contentProvenAt}`);
   }
   return { rung: 'intact', isProven: true, kind, outcome: 'stands', provenAt: contentProvenAt };
