@@ -89,7 +89,6 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
       repositories: question.repositories,
       home: question.home,
       url,
-      now,
     }),
     ...settingFindings(question),
     ...(cluster?.findings ?? []),
