@@ -8,7 +8,7 @@ import { writeTwin } from '../support/kopia-damage/make.ts';
 import { drydock } from './drydock.ts';
 import { type FixtureFolder, fixtureFolder, kopia, temporaryFolder } from './kopia-run.ts';
 
-interface VerifyJson extends Report {
+interface VerifyJson extends Omit<Report, 'errors'> {
   readonly repositories: readonly {
     readonly repository: string;
     readonly verdict: string;
