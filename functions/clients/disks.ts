@@ -5,7 +5,7 @@ import type { SnapshotWitness } from '../../shared/snapshots/snapshot-witness.ts
 import { entraCredential } from './identity.ts';
 
 /** Azure Resource Manager of the public cloud. Tokens go there, so no configuration names it. */
-const ENDPOINT = 'https://management.azure.com';
+export const ARM_ENDPOINT = 'https://management.azure.com';
 
 /** The witness of the managed-disk snapshots of a subscription, by its id. */
 export async function managedDiskWitness(
@@ -19,5 +19,11 @@ export async function managedDiskWitness(
     '../../shared/snapshots/managed-disk-snapshots.ts'
   );
   const credential = await entraCredential(access.entra, env);
-  return managedDiskSnapshotWitness({ subscription, endpoint: ENDPOINT, credential, ask, clock });
+  return managedDiskSnapshotWitness({
+    subscription,
+    endpoint: ARM_ENDPOINT,
+    credential,
+    ask,
+    clock,
+  });
 }

@@ -3,9 +3,14 @@ import { SnapshotError, type SnapshotErrorCode } from './snapshot-error.ts';
 
 /**
  * Codes of ARM ("Resolve common Azure deployment errors", "Request limits and throttling" and
- * "Azure REST API error codes"). Only these two 404s prove that a snapshot is absent.
+ * "Azure REST API error codes"). Only these 404s prove that a resource is absent; the last one is
+ * the answer of a storage account without lifecycle rules.
  */
-const ABSENT: ReadonlySet<string> = new Set(['ResourceNotFound', 'ResourceGroupNotFound']);
+const ABSENT: ReadonlySet<string> = new Set([
+  'ResourceNotFound',
+  'ResourceGroupNotFound',
+  'ManagementPolicyNotFound',
+]);
 
 const BY_CODE = new Map(
   Object.entries<SnapshotErrorCode>({

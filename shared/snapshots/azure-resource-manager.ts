@@ -11,6 +11,8 @@ export interface ArmOptions {
   readonly credential: TokenCredential;
   readonly ask: Ask;
   readonly clock: Clock;
+  /** Of the resource provider that is asked; that of disks by default. */
+  readonly apiVersion?: string;
 }
 
 /** Reads of Azure Resource Manager. Its answers are `unknown`: whoever asks says what must be there. */
@@ -28,7 +30,7 @@ export interface ArmReader {
  * The version of the disk resource provider whose shapes are read here. Source: "Snapshots - Get"
  * and "Snapshots - List" of the Azure Compute REST reference.
  */
-const API_VERSION = '2024-03-02';
+const DISKS_API_VERSION = '2024-03-02';
 /** No whole answer within this time is none. ARM itself gives up after a minute. */
 const SILENCE_MS = 60_000;
 /** A page holds some hundred resources of about two kilobytes. */
@@ -37,7 +39,7 @@ const ANSWER_SIZE_BYTES_MAX = 32 * 1024 * 1024;
 const TOKEN_MARGIN_MS = 120_000;
 
 export function armReader(options: ArmOptions): ArmReader {
-  const { endpoint, ask } = options;
+  const { endpoint, ask, apiVersion = DISKS_API_VERSION } = options;
   const token = tokens(options);
   const get = (url: string, { signal }: WitnessOptions): Promise<unknown> =>
     ask(async () => {
@@ -47,7 +49,7 @@ export function armReader(options: ArmOptions): ArmReader {
         throw translateArmFailure(error, endpoint, signal);
       }
     }, signal);
-  const first = (path: string): string => `${endpoint}${path}?api-version=${API_VERSION}`;
+  const first = (path: string): string => `${endpoint}${path}?api-version=${apiVersion}`;
 
   return {
     get: (path, call) => get(first(path), call),
