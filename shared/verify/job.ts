@@ -59,7 +59,10 @@ export interface VerifyConfig {
   /** Absent: each namespace that holds claims is an application. */
   readonly applications?: readonly Application[];
   readonly unprotected: readonly string[];
-  /** How far to go; `present` reads no Kopia repository, `intact` all. */
+  /**
+   * How far to go. `reported` reads backups and no Kopia repository, `present` the structure of
+   * repositories, `intact` their contents too.
+   */
   readonly rung: Exclude<Rung, 'restored'>;
   /** Of the run that this one continues: what that has looked at is not looked at again. */
   readonly runId?: string;

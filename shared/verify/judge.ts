@@ -166,7 +166,9 @@ function verdictsOf(
       isAtLeast(severity, 'error'),
     );
     const points = own.get(each.backup) ?? [];
-    const isDamaged = !each.isWhole || points.some(({ isRefuted }) => isRefuted);
+    // What Velero itself calls failed is no recovery point, however whole its objects are.
+    const isFailed = each.resource?.phase === 'Failed';
+    const isDamaged = isFailed || !each.isWhole || points.some(({ isRefuted }) => isRefuted);
     if (each.completeness === 'unfinished') {
       return { kind: 'unchecked', subject, reason: each.incompleteReason ?? 'it is not finished' };
     }

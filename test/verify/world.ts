@@ -1,10 +1,11 @@
 /** A location with a Velero root in memory, and all that `verify` is given to look at it. */
 import type { Application, Cluster, NamedLocation } from '../../shared/config/config.ts';
 import { VERIFY_DEFAULTS } from '../../shared/config/config.ts';
+import { VELERO_DEFAULT_PASSWORD } from '../../shared/kopia/format/open-format.ts';
 import { deadlineAt } from '../../shared/model/clock.ts';
 import { silentProgress } from '../../shared/model/progress.ts';
 import type { Report } from '../../shared/model/report.ts';
-import { VELERO_DEFAULT_PASSWORD } from '../../shared/kopia/format/open-format.ts';
+import type { SnapshotAnswer, SnapshotWitness } from '../../shared/snapshots/snapshot-witness.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
 import { metered } from '../../shared/stores/metered.ts';
 import { prefixed } from '../../shared/stores/prefixed.ts';
@@ -42,8 +43,9 @@ export interface Change {
 export const PLACE: NamedLocation = {
   name: 'main',
   layout: 'velero',
-  location: { kind: 's3', bucket: 'fixture', prefix: 'prod/', region: 'eu-central-1' },
+  location: { kind: 's3', bucket: 'fixture', prefix: 'prod/', region: 'us-east-1' },
   access: {},
+  snapshots: { kind: 'aws', account: '123456789012', region: 'us-east-1' },
 };
 
 export const CLUSTER: Cluster = {
@@ -56,16 +58,51 @@ export function application(name: string, more: Partial<Application> = {}): Appl
   return { name, namespaces: [name], labels: new Map(), rpoMs: VERIFY_DEFAULTS.rpoMs, ...more };
 }
 
+/** The real root, with a cloud that answers what EC2 answered when it was made. */
 export async function veleroWorld(): Promise<World> {
   const clock = fakeClock(NOW);
-  const fixture = await fixtureInMemory(await loadFixture('velero/v1.18.2'), clock);
-  return worldOf(prefixed(fixture, 'prod/'), PLACE, clock);
+  const fixture = await loadFixture('velero/v1.18.2');
+  const store = await fixtureInMemory(fixture, clock);
+  const cloud = fixture.answer('answers/cloud', 'snapshots') as readonly CloudAnswer[];
+  const ids = new Set(cloud.map(({ SnapshotId }) => SnapshotId));
+  return worldOf(prefixed(store, 'prod/'), PLACE, clock, fakeWitness(ids));
+}
+
+interface CloudAnswer {
+  readonly SnapshotId: string;
+}
+
+/** Knows these snapshots as completed, and says of all others that they are absent. */
+export function fakeWitness(ids: ReadonlySet<string>): SnapshotWitness {
+  const facts = (id: string): SnapshotAnswer => ({
+    outcome: 'found',
+    facts: {
+      id,
+      state: 'completed',
+      vendorState: 'completed',
+      encrypted: false,
+      account: '123456789012',
+      region: 'us-east-1',
+      tags: new Map(),
+      archived: false,
+    },
+  });
+  return {
+    place: 'AWS us-east-1',
+    lookUp: async (references) =>
+      new Map(references.map((id) => [id, ids.has(id) ? facts(id) : { outcome: 'absent' }])),
+    // Nobody asks for tags here.
+    listTagged: () => {
+      throw new Error('verify looks up references alone');
+    },
+  };
 }
 
 export function worldOf(
   store: ObjectStore,
   place: NamedLocation,
   clock: ReturnType<typeof fakeClock>,
+  snapshots?: SnapshotWitness,
 ): World {
   const meter = totalsMeter();
   const state = memoryStore('state', clock);
@@ -76,6 +113,7 @@ export function worldOf(
     identity: store.url,
     reader,
     passwords: [VELERO_DEFAULT_PASSWORD],
+    ...(snapshots && { snapshots }),
   };
   return {
     clock,

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import type { Report } from '../../shared/model/report.ts';
+import type { ObjectStore } from '../../shared/stores/store.ts';
+import { killedAfter } from '../support/faults.ts';
+import { codesOf, rowOf } from './answers.ts';
+import { veleroWorld, type World } from './world.ts';
+
+/** Each read of the location takes a second. */
+function slow(world: World) {
+  const { reader } = world.location;
+  const read: typeof reader.read = (key, options) => {
+    world.clock.advance(1000);
+    return reader.read(key, options);
+  };
+  return { ...reader, read };
+}
+
+test('a run that its deadline cuts is continued, reads nothing twice, and judges only at the end', async () => {
+  const world = await veleroWorld();
+  const whole = await (await veleroWorld()).run();
+  const reads = async (): Promise<number> => world.requests()['source.read'] ?? 0;
+  const reports: Report[] = [];
+  for (let run = 0; run < 30; run += 1) {
+    const report = await world.run({ location: { reader: slow(world) }, deadlineMs: 60_000 });
+    reports.push(report);
+    if (report.unfinished === undefined) break;
+    expect(report.ladders).toBeUndefined();
+    expect(codesOf(report)).not.toContain('RPO_BREACHED');
+  }
+  const last = reports.at(-1);
+  expect(reports.length).toBeGreaterThan(2);
+  expect(last?.unfinished).toBeUndefined();
+  expect(last && rowOf(last, 'shop').newest?.rung).toBe('intact');
+  const read = reports.reduce((sum, { measures }) => sum + (measures['backupsRead'] ?? 0), 0);
+  // The unfinished backup is read in each of them.
+  expect(read).toBeLessThanOrEqual(10 + reports.length);
+  expect(last?.ladders?.[0]?.rows.map((row) => row.proven?.point)).toEqual(
+    whole.ladders?.[0]?.rows.map((row) => row.proven?.point),
+  );
+  expect(await reads()).toBeGreaterThan(0);
+});
+
+test('killed after any write to the ledger, the next run finds the same', async () => {
+  const expected = await (await veleroWorld()).run();
+  const rows = (report: Report) =>
+    report.ladders?.[0]?.rows.map(({ application, proven }) => [application, proven?.point]);
+  const world = await veleroWorld();
+  const all = killedAfter(world.state, Number.POSITIVE_INFINITY);
+  await world.run({ deps: { state: all.store } });
+  const writes = all.log.length;
+  expect(writes).toBeGreaterThan(15);
+  // Every third, since each is a whole run.
+  for (let after = 0; after < writes; after += 3) {
+    const other = await veleroWorld();
+    const { store } = killedAfter(other.state, after);
+    await other.run({ deps: { state: store } }).catch(() => undefined);
+    const next = await other.run();
+    expect(rows(next), `killed after ${after} writes`).toEqual(rows(expected));
+    expect(codesOf(next)).toEqual(codesOf(expected));
+  }
+});
+
+test('two runs at once find the same, and leave one ledger', async () => {
+  const world = await veleroWorld();
+  const [one, other] = await Promise.all([world.run(), world.run()]);
+  expect(one.ladders?.[0]?.rows).toEqual(other.ladders?.[0]?.rows);
+  const state: ObjectStore = world.state;
+  const third = await world.run({ deps: { state } });
+  expect(third.measures['proofsWritten']).toBe(0);
+});

@@ -1,0 +1,93 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { firstSightKey } from '../../shared/ledger/keys.ts';
+import { ed25519Signer } from '../../shared/ledger/signature.ts';
+import { memoryStore } from '../../shared/stores/memory.ts';
+import { bytesOf, codesOf, findingOf, put, rowOf, verdictsOf } from './answers.ts';
+import { veleroWorld, type World } from './world.ts';
+
+const VICTIM = 'frequent-20261121105615';
+const TARBALL = `backups/${VICTIM}/${VICTIM}.tar.gz`;
+const OTHER = 'backups/frequent-20261121105415/frequent-20261121105415.tar.gz';
+
+/** Somebody with the right to write puts another backup's tarball in this one's place. */
+async function swapTarball(world: World): Promise<Buffer> {
+  const own = await bytesOf(world.store, TARBALL);
+  await put(world.store, TARBALL, await bytesOf(world.store, OTHER));
+  return own;
+}
+
+describe('a complete backup that was changed', () => {
+  test('is told as long as it is so, costs its points their proof, and is forgiven when mended', async () => {
+    const world = await veleroWorld();
+    await world.run();
+    const own = await swapTarball(world);
+    const report = await world.run();
+    expect(findingOf(report, 'BACKUP_TAMPERED')).toMatchObject({
+      severity: 'critical',
+      evidence: { changed: [TARBALL], removed: [], added: [] },
+    });
+    expect(verdictsOf(report).get(VICTIM)).toBe('damaged');
+    expect(rowOf(report, 'shop').proven?.point).toBe('frequent-20261121105415');
+    const later = await world.run();
+    expect(later.measures['backupsRead']).toBe(1);
+    expect(codesOf(later, VICTIM)).toContain('BACKUP_TAMPERED');
+    await put(world.store, TARBALL, own);
+    const mended = await world.run();
+    expect(codesOf(mended, VICTIM)).not.toContain('BACKUP_TAMPERED');
+    expect(rowOf(mended, 'shop').proven?.point).toBe(VICTIM);
+  });
+
+  test('also by an object more, or one less', async () => {
+    const world = await veleroWorld();
+    await world.run();
+    await put(world.store, `backups/${VICTIM}/payload.sh`, Buffer.from('#!'));
+    await world.store.remove(`backups/${VICTIM}/${VICTIM}-logs.gz`);
+    const { evidence } = findingOf(await world.run(), 'BACKUP_TAMPERED');
+    expect(evidence).toMatchObject({
+      added: [`backups/${VICTIM}/payload.sh`],
+      removed: [`backups/${VICTIM}/${VICTIM}-logs.gz`],
+    });
+  });
+
+  test('is not one whose ETags alone changed, as after a copy over itself', async () => {
+    const world = await veleroWorld();
+    await world.run();
+    await put(world.store, TARBALL, await bytesOf(world.store, TARBALL));
+    const report = await world.run();
+    expect(report.measures['backupsRead']).toBe(2);
+    expect(codesOf(report)).not.toContain('BACKUP_TAMPERED');
+  });
+
+  test('is found through the second state when the first one was emptied to hide it', async () => {
+    const world = await veleroWorld();
+    const witnessState = memoryStore('witness', world.clock);
+    await world.run({ deps: { witnessState } });
+    await swapTarball(world);
+    for await (const { key } of world.state.list('')) await world.state.remove(key);
+    const report = await world.run({ deps: { witnessState } });
+    expect(codesOf(report, VICTIM)).toContain('FIRST_SIGHT_ALTERED');
+  });
+
+  test('and a record of the first sight that somebody wrote himself is not believed', async () => {
+    const world = await veleroWorld();
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const signer = ed25519Signer(pem);
+    await world.run({ deps: { signer } });
+    await swapTarball(world);
+    const sum = /"sha256": "[0-9a-f]{64}"/g;
+    for await (const { key } of world.state.list('first-sight/')) {
+      const text = (await bytesOf(world.state, key)).toString();
+      if (!text.includes(TARBALL)) continue;
+      await put(
+        world.state,
+        key,
+        Buffer.from(text.replaceAll(sum, `"sha256": "${'0'.repeat(64)}"`)),
+      );
+    }
+    const report = await world.run({ deps: { signer } });
+    expect(codesOf(report, VICTIM)).toContain('FIRST_SIGHT_ALTERED');
+    expect(firstSightKey('a', 'b')).toMatch(/^first-sight\//);
+  });
+});
