@@ -1,27 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import type { Config, Place, Route } from '../shared/config/config.ts';
 import { locationIdentity } from '../shared/config/location.ts';
 import { didYouMean } from '../shared/config/nearest.ts';
 import { checkApart, checkState } from '../shared/config/overlap.ts';
-import { type Deadline, deadlineAt } from '../shared/model/clock.ts';
+import type { Deadline } from '../shared/model/clock.ts';
 import { DrydockError } from '../shared/model/errors.ts';
-import { type Progress, silentProgress } from '../shared/model/progress.ts';
+import type { Progress } from '../shared/model/progress.ts';
 import type { Report } from '../shared/model/report.ts';
 import { REPLICATE_DEFAULTS } from '../shared/replicate/job.ts';
 import { replicate } from '../shared/replicate/replicate.ts';
-import { memoryStore } from '../shared/stores/memory.ts';
 import { metered } from '../shared/stores/metered.ts';
 import { readOnly } from '../shared/stores/read-only.ts';
-import type { ObjectStore } from '../shared/stores/store.ts';
-import { atLeast, jsonLogger } from '../shared/telemetry/logger.ts';
 import { totalsMeter } from '../shared/telemetry/meter.ts';
 import { publishReport } from './clients/events.ts';
-import { configFrom } from './config-source.ts';
+import { countsOf, errorFields, type Invocation, openInvocation, throwAll } from './invocation.ts';
 import { isRunning, leaseOwner } from './owner.ts';
+import { openState } from './state.ts';
 import { openStore, type StoreContext } from './stores.ts';
-import { systemClock } from './system-clock.ts';
 import { VERSION } from './version.ts';
 
 /** One replication, as a route of the configuration or two URLs ask for it. */
@@ -88,19 +83,6 @@ export async function runReplicate(
   return report;
 }
 
-/**
- * The state's store. Nobody made the folder that serves where no state is named, so that it is made
- * here; a plan must leave nothing behind and does with memory until a first run has made it.
- */
-async function openState(run: ReplicateRun, context: RunContext): Promise<ObjectStore> {
-  const { location } = run.state;
-  if (run.stateIsLocal && location.kind === 'file') {
-    if (run.dryRun && !existsSync(location.path)) return memoryStore('state', context.clock);
-    await mkdir(location.path, { recursive: true, mode: 0o700 });
-  }
-  return openStore(run.state, context);
-}
-
 /** A route of the configuration as a run. Without `state:` there must be a folder to fall back on. */
 export function runOfRoute(
   route: Route,
@@ -145,44 +127,23 @@ export function selectRoutes(config: Config, names?: readonly string[]): readonl
   });
 }
 
-/** What a function keeps of its time to end the last request, free the lease and report. */
-const RESERVE_MS = 15_000;
-
 /**
- * What a timer function does: runs every route of the configuration that DRYDOCK_CONFIG names (a
- * path, or the URL of the YAML object), or those that DRYDOCK_ROUTES lists, one after the other.
- * Logs JSON lines and publishes each report when a bus is configured.
+ * What a timer function does: runs every route of the configuration, or those that DRYDOCK_ROUTES
+ * lists, one after the other. Publishes each report when a bus is configured.
  * @throws what a route threw, after all of them ran; several as an AggregateError
  */
 export async function configuredReplicate(
   env: NodeJS.ProcessEnv,
-  options: {
-    readonly now: Date;
-    readonly remainingMs?: number;
-    readonly signal?: AbortSignal;
-  },
+  invocation: Invocation,
 ): Promise<Report[]> {
-  const { now, remainingMs, signal } = options;
-  const clock = systemClock;
-  const log = atLeast(
-    'info',
-    jsonLogger((line) => console.log(line), clock.now),
-  );
-  const base: StoreContext = { env, clock, log, ...(signal && { signal }) };
-  const config = await configFrom(configPath(env), base);
-  const { events } = config;
-  const context: RunContext = { ...base, progress: silentProgress, ...(events && { events }) };
-  const reserveMs = Math.min(RESERVE_MS, (remainingMs ?? 0) / 5);
-  const end =
-    remainingMs === undefined
-      ? undefined
-      : new Date(clock.now().getTime() + remainingMs - reserveMs);
+  const { config, context, deadline } = await openInvocation(env, invocation);
+  const { log } = context;
   const reports: Report[] = [];
   const failures: unknown[] = [];
   for (const route of selectRoutes(config, routeNames(env))) {
     try {
       const run = runOfRoute(route, config, { dryRun: false });
-      const report = await runReplicate(run, context, now, deadlineAt(end, clock));
+      const report = await runReplicate(run, context, invocation.now, deadline);
       reports.push(report);
       log.log('info', 'route replicated', { route: route.name, ...countsOf(report) });
     } catch (error) {
@@ -190,35 +151,12 @@ export async function configuredReplicate(
       log.log('error', 'route failed', { route: route.name, ...errorFields(error) });
     }
   }
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, `${failures.length} routes failed`);
+  throwAll(failures, 'routes');
   return reports;
-}
-
-function configPath(env: NodeJS.ProcessEnv): string {
-  const where = env['DRYDOCK_CONFIG'];
-  if (where !== undefined && where !== '') return where;
-  const message = 'Cannot find the configuration: DRYDOCK_CONFIG is not set';
-  throw new DrydockError('usage', 'CONFIG_NOT_FOUND', message, {
-    hint: 'Set DRYDOCK_CONFIG to a path, or to a URL like s3://bucket/drydock/drydock.yaml',
-  });
 }
 
 function routeNames(env: NodeJS.ProcessEnv): readonly string[] | undefined {
   const names = env['DRYDOCK_ROUTES']?.split(',').map((name) => name.trim());
   const given = names?.filter((name) => name !== '');
   return given === undefined || given.length === 0 ? undefined : given;
-}
-
-function countsOf(report: Report): Record<string, string | number | boolean> {
-  const counts: Record<string, number> = {};
-  for (const { severity } of report.findings) counts[severity] = (counts[severity] ?? 0) + 1;
-  return { runId: report.run.id, unfinished: report.unfinished !== undefined, ...counts };
-}
-
-function errorFields(error: unknown): Record<string, string> {
-  if (error instanceof DrydockError) {
-    return { code: error.code, error: error.message, hint: error.hint };
-  }
-  return { code: 'UNEXPECTED', error: error instanceof Error ? error.message : String(error) };
 }

@@ -1,8 +1,6 @@
 import { app } from '@azure/functions';
 import { summarize } from '../../shared/model/report.ts';
-
-/** `functionTimeout` of host.json (a test compares them). */
-const FUNCTION_TIMEOUT_MS = 10 * 60_000;
+import { FUNCTION_TIMEOUT_MS } from './function-timeout.ts';
 
 app.timer('replicate', {
   // Six fields, seconds first, in UTC; off the full hour, when Velero's schedules start.

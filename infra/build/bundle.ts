@@ -34,10 +34,34 @@ export const BUNDLES: readonly Bundle[] = [
     target: 'node24',
   },
   {
+    name: 'aws-verify',
+    entry: 'functions/aws/verify.ts',
+    folder: 'aws/verify',
+    main: 'index',
+    workers: KOPIA_WORKER,
+    target: 'node24',
+  },
+  {
+    name: 'aws-verify-on-event',
+    entry: 'functions/aws/verify-on-event.ts',
+    folder: 'aws/verify-on-event',
+    main: 'index',
+    target: 'node24',
+  },
+  {
+    name: 'aws-worker',
+    entry: 'functions/aws/worker.ts',
+    folder: 'aws/worker',
+    main: 'index',
+    workers: KOPIA_WORKER,
+    target: 'node24',
+  },
+  {
     name: 'azure',
     entry: 'functions/azure/main.ts',
     folder: 'azure',
     main: 'main',
+    workers: KOPIA_WORKER,
     target: 'node22',
   },
   {
@@ -102,6 +126,6 @@ if (import.meta.main) {
     const { outputs } = await bundle(one);
     const sizeBytes = Object.values(outputs).reduce((sum, { bytes }) => sum + bytes, 0);
     const files = Object.keys(outputs).length;
-    console.log(`${one.name.padEnd(14)} ${(sizeBytes / 1e6).toFixed(2)} MB in ${files} files`);
+    console.log(`${one.name.padEnd(20)} ${(sizeBytes / 1e6).toFixed(2)} MB in ${files} files`);
   }
 }

@@ -146,7 +146,7 @@ export const statusSchema = z
         proven: agedPoint.optional(),
         rpoHours: hours('How old the newest proven point may get'),
         breachAfterHours: hours('When that counts as a breach'),
-        verdict: z.enum(['within-rpo', 'over-rpo', 'breached']),
+        verdict: z.enum(['within-rpo', 'over-rpo', 'breached', 'unproven']),
         why: z.array(z.string()).meta({ description: 'Why the newest point is not proven' }),
         checkedAt: time('When verify last looked'),
       }),

@@ -15,6 +15,11 @@ import type { Logger } from '../telemetry/logger.ts';
 export interface VerifyDeps {
   /** In the order of the configuration. */
   readonly locations: readonly VerifyLocation[];
+  /**
+   * Locations that this run does not look at: what the ledger knows of them serves comparisons, with
+   * the source of a replica and between the locations of a cluster.
+   */
+  readonly others?: readonly KnownLocation[];
   /** By name; one that could not be connected to says why. */
   readonly clusters: ReadonlyMap<string, ClusterWitness>;
   readonly state: ObjectStore;
@@ -43,6 +48,11 @@ export interface VerifyLocation {
   readonly settings?: StoreSettingsReader;
   /** It is the target of a route from this location: another order of writes, and a comparison. */
   readonly replicaOf?: string;
+}
+
+export interface KnownLocation extends Pick<VerifyLocation, 'place' | 'identity'> {
+  /** As its store would call it. */
+  readonly url: string;
 }
 
 export type ClusterWitness =

@@ -9,6 +9,7 @@ import { readRoot, type VeleroRoot } from '../velero/checks/root.ts';
 import { repositoryPrefix } from '../velero/layout.ts';
 import { type BackupLooks, lookAtBackups } from './backups.ts';
 import { dryRunOfVelero } from './dry-run.ts';
+import type { KnownLocation, VerifyDeps } from './job.ts';
 import { judgeLocation, type LocationJudgement } from './judge.ts';
 import { type LocationOutcome, type LocationRun, ladderOf, OUT_OF_TIME } from './location-run.ts';
 import { type LookKeeper, openLookKeeper } from './look-keeper.ts';
@@ -149,7 +150,7 @@ async function judge(
   { backups, repositories }: Seen,
 ): Promise<LocationJudgement> {
   const { deps, config, location, now, cluster } = run;
-  const source = deps.locations.find(({ place }) => place.name === location.replicaOf);
+  const source = knownLocations(deps).find(({ place }) => place.name === location.replicaOf);
   const home = snapshotHomeOf(location.place, source?.place);
   const [answers, settings, sourceLook, others] = await Promise.all([
     lookUp(run, snapshotQuestions(backups.facts, home)),
@@ -171,18 +172,28 @@ async function judge(
     answers,
     settings,
     isReplica: location.replicaOf !== undefined,
-    source: source && sourceLook && { url: source.reader.url, facts: sourceLook.backups },
+    source: source && sourceLook && { url: source.url, facts: sourceLook.backups },
     others,
     config,
     now,
   });
 }
 
+/** Those that are looked at, and the others that the ledger may know. */
+function knownLocations({ locations, others = [] }: VerifyDeps): readonly KnownLocation[] {
+  const own = locations.map(({ place, identity, reader }) => ({
+    place,
+    identity,
+    url: reader.url,
+  }));
+  return [...own, ...others];
+}
+
 /** What the cluster's other locations held when they were last looked at. */
 async function otherBackups(run: LocationRun): Promise<readonly BackupFacts[] | undefined> {
   const { deps, location } = run;
   const { cluster, name } = location.place;
-  const others = deps.locations.filter(
+  const others = knownLocations(deps).filter(
     ({ place }) => cluster !== undefined && place.cluster === cluster && place.name !== name,
   );
   const looks = await Promise.all(others.map(({ identity }) => readLook(run, identity)));
