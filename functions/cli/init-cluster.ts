@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type Location, locationUrl, parseLocationUrl } from '../../shared/config/location.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
-import type { Draft, DraftLocation } from './init-draft.ts';
+import type { Draft, DraftCluster, DraftLocation } from './init-draft.ts';
 import { customResources, type KubernetesOptions } from './kubernetes.ts';
 
 /** As much of Velero's resources as a draft needs; what does not fit is noted, never a crash. */
@@ -54,9 +55,21 @@ export async function draftFromCluster(options: KubernetesOptions): Promise<Draf
   }
   const schedules = found.items.schedules.flatMap(scheduleNote);
   if (schedules.length > 0) {
-    notes.push('Schedules seen; this version of Drydock has no section for them:', ...schedules);
+    notes.push('Schedules seen, which "drydock verify" asks the cluster for:', ...schedules);
   }
-  return { source: found.source, locations, notes };
+  const cluster = draftedCluster(found.context, options);
+  return { source: found.source, cluster, locations, notes };
+}
+
+function draftedCluster(
+  context: string | undefined,
+  { kubeconfig, namespace }: KubernetesOptions,
+): DraftCluster {
+  if (context === undefined) return { name: 'cluster', namespace };
+  // Contexts of EKS are ARNs, which end in the name of the cluster.
+  const name = context.split('/').at(-1) ?? context;
+  const path = kubeconfig === undefined ? undefined : resolve(kubeconfig);
+  return { name, namespace, kubeconfig: { context, ...(path !== undefined && { path }) } };
 }
 
 /** The location that Velero writes to, or why it cannot be one of Drydock's. */

@@ -11,9 +11,20 @@ export interface DraftLocation {
   readonly origin: string;
 }
 
+/** The cluster whose locations were found. */
+export interface DraftCluster {
+  /** What the kubeconfig calls it; made into a legal name. */
+  readonly name: string;
+  /** Absent: the cluster that this process runs in. */
+  readonly kubeconfig?: { readonly context: string; readonly path?: string };
+  /** Of Velero. */
+  readonly namespace: string;
+}
+
 export interface Draft {
   /** What was looked at, e.g. `context "prod", namespace "velero"`. */
   readonly source: string;
+  readonly cluster?: DraftCluster;
   readonly locations: readonly DraftLocation[];
   /** What Drydock has no section for yet, or could not take over. */
   readonly notes: readonly string[];
@@ -22,9 +33,12 @@ export interface Draft {
 /** The text of a `drydock.yaml` that is valid as it is; everything uncertain is a comment. */
 export function draftYaml(draft: Draft): string {
   const names = uniqueNames(draft.locations.map(({ name }) => name));
+  const { cluster } = draft;
+  const [clusterName] = cluster === undefined ? [] : uniqueNames([cluster.name]);
   const lines = [
     comment(`Drafted by "drydock init" from ${draft.source}. Look it over, then run`),
     comment('  drydock config validate'),
+    comment('  drydock verify --dry-run'),
     comment('  drydock replicate --dry-run'),
     'version: 1',
     '',
@@ -32,8 +46,13 @@ export function draftYaml(draft: Draft): string {
     comment('never inside a backup root (a location without a prefix is its whole bucket).'),
     comment('state: s3://your-bucket/drydock'),
     '',
+    ...(cluster === undefined || clusterName === undefined
+      ? []
+      : clusterLines(cluster, clusterName)),
     'locations:',
-    ...draft.locations.flatMap((each, index) => locationLines(each, names[index] ?? each.name)),
+    ...draft.locations.flatMap((each, index) =>
+      locationLines(each, names[index] ?? each.name, clusterName),
+    ),
     '',
     ...routeLines(names),
     ...(draft.notes.length === 0 ? [] : ['', ...draft.notes.map(comment)]),
@@ -41,7 +60,35 @@ export function draftYaml(draft: Draft): string {
   return `${lines.join('\n')}\n`;
 }
 
-function locationLines(draft: DraftLocation, name: string): readonly string[] {
+function clusterLines(cluster: DraftCluster, name: string): readonly string[] {
+  const { kubeconfig, namespace } = cluster;
+  const file = kubeconfig?.path === undefined ? [] : [`path: ${quoted(kubeconfig.path)}`];
+  const access =
+    kubeconfig === undefined
+      ? ['inCluster: true']
+      : ['kubeconfig:', ...file.map(indented), indented(`context: ${quoted(kubeconfig.context)}`)];
+  const instead =
+    'A function has no kubeconfig: eks: { name, region }, or aks: { server }, instead';
+  const velero = namespace === 'velero' ? [] : [`velero: { namespace: ${quoted(namespace)} }`];
+  return [
+    'clusters:',
+    `  ${scalar(name)}:`,
+    ...(kubeconfig === undefined ? [] : [`    ${comment(instead)}`]),
+    ...[...access, ...velero].map((line) => `    ${line}`),
+    '',
+  ];
+}
+
+const indented = (line: string): string => `  ${line}`;
+
+/** Any text as one line of YAML: JSON's strings are YAML's. */
+const quoted = (text: string): string => JSON.stringify(text);
+
+function locationLines(
+  draft: DraftLocation,
+  name: string,
+  cluster: string | undefined,
+): readonly string[] {
   const { location, layout, origin } = draft;
   const variable = name.toUpperCase().replaceAll('-', '_');
   const keys =
@@ -54,6 +101,7 @@ function locationLines(draft: DraftLocation, name: string): readonly string[] {
     `  ${scalar(name)}:`,
     `    url: ${scalar(locationUrl(location))}`,
     ...(layout === 'velero' ? [] : [`    layout: ${layout}`]),
+    ...(cluster === undefined ? [] : [`    cluster: ${scalar(cluster)}`]),
     ...(hasEndpoint ? keys.map((key) => `    ${comment(key)}`) : []),
   ];
 }

@@ -10,10 +10,14 @@ export interface KubernetesOptions {
 export interface CustomResources<Plural extends string> {
   /** What was looked at, for people. */
   readonly source: string;
+  /** The context that was used; absent for the cluster that this process runs in. */
+  readonly context?: string;
   readonly items: Readonly<Record<Plural, readonly unknown[]>>;
 }
 
 const TIMEOUT_MS = 30_000;
+/** What the client calls the context that it makes of a service account where no kubeconfig is. */
+const IN_CLUSTER_CONTEXT = 'inClusterContext';
 
 /** Velero's resources of one namespace. The client library is loaded only here: it is large. */
 export async function customResources<Plural extends string>(
@@ -24,7 +28,8 @@ export async function customResources<Plural extends string>(
   const config = new KubeConfig();
   load(config, options);
   const { namespace } = options;
-  const source = `context "${config.getCurrentContext()}", namespace "${namespace}"`;
+  const context = config.getCurrentContext();
+  const source = `context "${context}", namespace "${namespace}"`;
   const api = config.makeApiClient(CustomObjectsApi);
   const lists = plurals.map(async (plural) => {
     const scope = { group: 'velero.io', version: 'v1', namespace, plural };
@@ -41,7 +46,7 @@ export async function customResources<Plural extends string>(
     }
   });
   const items = Object.fromEntries(await Promise.all(lists)) as Record<Plural, unknown[]>;
-  return { source, items };
+  return { source, items, ...(context !== IN_CLUSTER_CONTEXT && { context }) };
 }
 
 /** The parts of KubeConfig that are used. */

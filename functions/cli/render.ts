@@ -74,6 +74,7 @@ export function findingText(finding: Finding, colors: Colors): string {
   ];
   for (const [name, value] of Object.entries(finding.evidence ?? {})) {
     const values = typeof value === 'object' ? value : [String(value)];
+    if (values.length === 0) continue;
     const shown = values.slice(0, EVIDENCE_MAX).map(printable).join(', ');
     const more = values.length - EVIDENCE_MAX;
     lines.push(`  ${printable(name)}: ${shown}${more > 0 ? ` and ${more} more` : ''}`);

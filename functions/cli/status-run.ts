@@ -7,6 +7,7 @@ import { readRecord } from '../../shared/ledger/record.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { isAtLeast } from '../../shared/model/finding.ts';
 import {
+  isFailing,
   type KeptLadder,
   type KnownLocation,
   type Status,
@@ -82,11 +83,11 @@ function noLadder(state: string): DrydockError {
   });
 }
 
-/** A breach counts as an error, a location that nobody looked at as a warning. */
+/** A breach, or nothing proven, counts as an error, a location that nobody looked at as a warning. */
 function exitCodeOfStatus({ rows, locations }: Status, failOn: StatusOptions['failOn']): ExitCode {
-  const isBreached = rows.some(({ verdict }) => verdict === 'breached');
+  const isBad = rows.some(({ verdict }) => isFailing(verdict));
   const isUnsure = locations.some((each) => each.isConfigured && each.isStale);
   const fails = (is: boolean, severity: 'warning' | 'error'): boolean =>
     is && isAtLeast(severity, failOn);
-  return fails(isBreached, 'error') || fails(isUnsure, 'warning') ? EXIT.findings : EXIT.ok;
+  return fails(isBad, 'error') || fails(isUnsure, 'warning') ? EXIT.findings : EXIT.ok;
 }

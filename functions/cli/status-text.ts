@@ -1,4 +1,10 @@
-import type { AgeVerdict, Status, StatusLocation, StatusRow } from '../../shared/report/status.ts';
+import {
+  type AgeVerdict,
+  isFailing,
+  type Status,
+  type StatusLocation,
+  type StatusRow,
+} from '../../shared/report/status.ts';
 import { type Colors, count, printable } from './terminal.ts';
 import { ago, columns, hours } from './words.ts';
 
@@ -23,7 +29,7 @@ export function statusText(status: Status, colors: Colors): string {
 
 const TERMS = `RUNG        what is known of the newest point: reported < present (all is there) < intact (bytes read and hashed) < restored
 PROVEN AGE  how old a restore would be: age of the newest point that is intact (Kopia data) or present (disk snapshots), of the RPO
-CHECKED     when verify last looked; breached: none is proven, or it is older than the RPO, a backup's usual duration and 1 h`;
+CHECKED     when verify last looked; late: older than the RPO; breached: by a backup's usual duration and 1 h more; unproven: no such point`;
 
 function table(rows: readonly StatusRow[], { at }: Status, colors: Colors): string {
   const head = ['APPLICATION', 'LOCATION', 'NEWEST', 'RUNG', 'PROVEN AGE', 'CHECKED'];
@@ -46,7 +52,7 @@ export function provenAge(
   colors: Colors,
 ): string {
   const age = `${ageHours === undefined ? 'none' : hours(ageHours)} of ${hours(rpoHours)}`;
-  if (verdict === 'breached') return colors.red(`${age}, breached`);
+  if (isFailing(verdict)) return colors.red(`${age}, ${verdict}`);
   return verdict === 'over-rpo' ? colors.yellow(`${age}, late`) : colors.green(age);
 }
 
@@ -74,14 +80,20 @@ const names = (locations: readonly StatusLocation[]): string =>
 function closingLine({ rows }: Status, colors: Colors): string {
   const applications = new Set(rows.map(({ application }) => application)).size;
   const places = new Set(rows.map(({ location }) => location)).size;
-  const of = (verdict: AgeVerdict): number =>
-    rows.filter((each) => each.verdict === verdict).length;
-  const counts = [
-    `${of('within-rpo')} within RPO`,
-    ...(of('over-rpo') > 0 ? [`${of('over-rpo')} late`] : []),
-    ...(of('breached') > 0 ? [`${of('breached')} breached`] : []),
-  ];
   const what = `${count(applications, 'application')} at ${count(places, 'location')}`;
-  const paint = of('within-rpo') === rows.length && rows.length > 0 ? colors.green : colors.yellow;
-  return paint(`${what}: ${counts.join(', ')}`);
+  const isGood = rows.length > 0 && rows.every(({ verdict }) => verdict === 'within-rpo');
+  const paint = isGood ? colors.green : colors.yellow;
+  return paint(`${what}: ${verdictCounts(rows.map(({ verdict }) => verdict))}`);
+}
+
+/** `3 within RPO, 1 breached`. */
+export function verdictCounts(verdicts: readonly AgeVerdict[]): string {
+  const of = (wanted: AgeVerdict): number => verdicts.filter((each) => each === wanted).length;
+  const rest = [
+    ['late', of('over-rpo')],
+    ['breached', of('breached')],
+    ['unproven', of('unproven')],
+  ] as const;
+  const told = rest.flatMap(([name, number]) => (number > 0 ? [`${number} ${name}`] : []));
+  return [`${of('within-rpo')} within RPO`, ...told].join(', ');
 }

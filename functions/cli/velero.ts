@@ -39,8 +39,9 @@ function backups(context: CliContext, finish: Finish): Command {
       'after',
       `
 Every artefact of every backup is read, tarballs too. STATE is that of the bytes in the store: whole,
-damaged, unfinished (Velero is at work, or was interrupted) or debris (no backup at all). Whether
-disk snapshots and Kopia data behind a backup exist is what "drydock verify" looks at.
+damaged, failed (Velero restores nothing from it), unfinished (Velero is at work, or was interrupted)
+or debris (no backup at all). Whether disk snapshots and Kopia data behind it exist is what "drydock
+verify" looks at.
 
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 3 not carried out.
 

@@ -1,9 +1,9 @@
 import { ageHours, type Ladder, type LadderRow } from '../../shared/model/ladder.ts';
 import type { Report } from '../../shared/model/report.ts';
 import { RUNGS } from '../../shared/model/rung.ts';
-import { type AgeVerdict, verdictOf } from '../../shared/report/status.ts';
+import { verdictOf } from '../../shared/report/status.ts';
 import { bySeverity, findingText, severityCounts } from './render.ts';
-import { provenAge } from './status-text.ts';
+import { provenAge, verdictCounts } from './status-text.ts';
 import { type Colors, count, duration, printable, size } from './terminal.ts';
 import { type CostEstimate, readingOf } from './verify-cost.ts';
 import { columns, hours } from './words.ts';
@@ -96,14 +96,9 @@ function verdictLine(report: Report, now: Date, colors: Colors): string {
 }
 
 function agesText(rows: readonly LadderRow[], now: Date): string {
-  const of = (verdict: AgeVerdict): number =>
-    rows.filter((row) => verdictOf(row, now) === verdict).length;
   const applications = new Set(rows.map(({ application }) => application)).size;
-  return [
-    `${count(applications, 'application')}: ${of('within-rpo')} within RPO`,
-    ...(of('over-rpo') > 0 ? [`${of('over-rpo')} late`] : []),
-    ...(of('breached') > 0 ? [`${of('breached')} breached`] : []),
-  ].join(', ');
+  const verdicts = verdictCounts(rows.map((row) => verdictOf(row, now)));
+  return `${count(applications, 'application')}: ${verdicts}`;
 }
 
 function unprovenText(verdicts: Report['verdicts']): string {

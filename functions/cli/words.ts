@@ -12,6 +12,7 @@ export function hours(number: number): string {
 /** The same for how long ago something was, in days when it is long. */
 export function ago(number: number): string {
   const days = Math.round(number / 24);
+  if (number < 1 / 120) return 'just now';
   return number < 48 ? `${hours(number)} ago` : `${count(days, 'day')} ago`;
 }
 
@@ -34,4 +35,9 @@ export function columns(
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
+}
+
+/** A time without what no clock of a backup knows: `2026-11-21T10:54:15Z`. */
+export function instant(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z');
 }

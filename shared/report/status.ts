@@ -6,10 +6,10 @@ export interface AgedPoint extends LadderPoint {
 }
 
 /**
- * How old the newest proven point is: within the RPO, older, or so old (or absent) that somebody
- * has to act: beyond `breachAfterHours`.
+ * How old the newest proven point is: within the RPO, older, or so old that somebody has to act:
+ * beyond `breachAfterHours`. `unproven`: there is none, which is no better.
  */
-export type AgeVerdict = 'within-rpo' | 'over-rpo' | 'breached';
+export type AgeVerdict = 'within-rpo' | 'over-rpo' | 'breached' | 'unproven';
 
 /** One application at one location. */
 export interface StatusRow {
@@ -152,11 +152,17 @@ function statusRow(row: LadderRow, ladder: Ladder, location: string, now: Date):
   };
 }
 
+/** Somebody has to act. */
+export function isFailing(verdict: AgeVerdict): boolean {
+  return verdict === 'breached' || verdict === 'unproven';
+}
+
 /** Of a row of a ladder at a given hour. */
 export function verdictOf(row: LadderRow, now: Date): AgeVerdict {
   const hours = ageHours(row.proven, now);
+  if (hours === undefined) return 'unproven';
   // Written so that a time that is none counts as breached.
-  if (hours === undefined || !(hours <= row.breachAfterHours)) return 'breached';
+  if (!(hours <= row.breachAfterHours)) return 'breached';
   return hours <= row.rpoHours ? 'within-rpo' : 'over-rpo';
 }
 

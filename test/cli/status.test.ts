@@ -62,11 +62,13 @@ describe('drydock status', () => {
     });
     const first = await statusOf([ladder('dr', DR, { rows: [unproven] })]);
     expect(first.code).toBe(1);
-    expect(first.stdout).toMatch(/^shop +dr +2 h ago +reported +none of 24 h, breached/m);
+    expect(first.stdout).toMatch(/^shop +dr +2 h ago +reported +none of 24 h, unproven/m);
     expect(first.stdout).toContain('shop at dr: volume shop/db is a disk snapshot of another');
-    expect(first.stdout).toMatch(/0 within RPO, 1 breached\n$/);
+    expect(first.stdout).toMatch(/0 within RPO, 1 unproven\n$/);
     const old = ladder('prod', PROD, { rows: [row('shop', { proven: point(25.6) })] });
-    expect((await statusOf([old])).code).toBe(1);
+    const late = await statusOf([old]);
+    expect(late.code).toBe(1);
+    expect(late.stdout).toMatch(/ 25.6 h of 24 h, breached /);
     expect((await statusOf([old], ['--fail-on', 'critical'])).code).toBe(0);
     const atTheLimit = ladder('prod', PROD, { rows: [row('shop', { proven: point(25.5) })] });
     expect((await statusOf([atTheLimit])).code).toBe(0);

@@ -5,8 +5,9 @@ import { lookAtBackup } from '../../../shared/velero/checks/backup-look.ts';
 import type { CliContext } from '../context.ts';
 import type { GlobalOptions } from '../options.ts';
 import { EXIT, type ExitCode } from '../outcome.ts';
+import { severityCounts } from '../render.ts';
 import { type Colors, count, json, printable, size } from '../terminal.ts';
-import { columns } from '../words.ts';
+import { columns, instant } from '../words.ts';
 import { type OpenRoot, withRoot } from './root.ts';
 
 /** A core inflates one tarball at once. */
@@ -65,8 +66,10 @@ async function lookAtAll(open: OpenRoot, now: Date): Promise<readonly BackupFact
 }
 
 /** What the bytes in the store make of it. */
-export function stateOf({ completeness, isWhole }: BackupFacts): string {
+export function stateOf({ completeness, isWhole, resource }: BackupFacts): string {
   if (completeness !== 'complete') return completeness;
+  // Velero keeps what there is of one that failed, and restores nothing from it.
+  if (resource?.phase === 'Failed') return 'failed';
   return isWhole ? 'whole' : 'damaged';
 }
 
@@ -137,8 +140,8 @@ function listedText(all: readonly BackupFacts[], colors: Colors): string {
       printable(backup),
       printable(resource?.schedule ?? '-'),
       printable(resource?.phase || '-'),
-      resource?.startedAt ?? '-',
-      resource?.expiresAt ?? '-',
+      instant(resource?.startedAt ?? '-'),
+      instant(resource?.expiresAt ?? '-'),
       resource?.items === undefined ? '-' : String(resource.items),
       byMethod(facts)
         .map(([method, number]) => `${number} ${method}`)
@@ -160,10 +163,7 @@ export function stateText(facts: BackupFacts, colors: Colors): string {
   return state === 'unfinished' ? colors.yellow(state) : colors.red(state);
 }
 
-/** The worst first: `1 critical, 2 warning`. */
-function findingsText(facts: BackupFacts, colors: Colors): string {
-  const told = [...bySeverity(facts)].reverse().filter(([, number]) => number > 0);
-  if (told.length === 0) return 'none';
-  const text = told.map(([severity, number]) => `${number} ${severity}`).join(', ');
-  return told.some(([name]) => name === 'error' || name === 'critical') ? colors.red(text) : text;
+function findingsText({ findings }: BackupFacts, colors: Colors): string {
+  const text = severityCounts(findings).join(', ') || 'none';
+  return findings.some(({ severity }) => isAtLeast(severity, 'error')) ? colors.red(text) : text;
 }

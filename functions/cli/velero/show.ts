@@ -8,7 +8,7 @@ import type { GlobalOptions } from '../options.ts';
 import type { ExitCode } from '../outcome.ts';
 import { bySeverity, findingText } from '../render.ts';
 import { type Colors, count, json, printable, size } from '../terminal.ts';
-import { columns } from '../words.ts';
+import { columns, instant } from '../words.ts';
 import { exitCodeOf, sizeOfBackup, stateText } from './backups.ts';
 import { withRoot } from './root.ts';
 
@@ -52,7 +52,7 @@ function shownText(facts: BackupFacts, url: string, colors: Colors): string {
   const blocks = [
     [
       `${colors.bold(printable(facts.backup))} at ${printable(url)}`,
-      ...aboutIt(facts, colors).map(([name, value]) => `  ${`${name}:`.padEnd(12)}${value}`),
+      ...aboutIt(facts, colors).map(([name, value]) => `  ${`${name}:`.padEnd(13)}${value}`),
     ].join('\n'),
     artefacts(facts, colors),
     namespaces(facts, colors),
@@ -103,8 +103,8 @@ function aboutResource(resource: ResourceFacts): readonly (readonly [string, str
   return [
     ['Phase', printable(phase) || 'none'],
     ['Schedule', printable(schedule ?? 'none')],
-    ['Taken', `${startedAt ?? 'unknown'}, completed ${completedAt ?? 'never'}`],
-    ['Expires', expiresAt ?? 'never'],
+    ['Taken', `${instant(startedAt ?? 'unknown')}, completed ${instant(completedAt ?? 'never')}`],
+    ['Expires', instant(expiresAt ?? 'never')],
     ['Counts', counts.join(', ')],
     ['Scope', printable(scope.join(', '))],
     ...(kubernetesVersion === undefined
@@ -117,7 +117,7 @@ function artefacts({ objects }: BackupFacts, colors: Colors): string {
   const rows = objects.map(({ key, sizeBytes, lastModified, storageClass, sha256 }) => [
     printable(key),
     size(sizeBytes),
-    lastModified,
+    instant(lastModified),
     printable(storageClass ?? '-'),
     sha256 ?? 'not read',
   ]);

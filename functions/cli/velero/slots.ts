@@ -19,7 +19,7 @@ import type { GlobalOptions } from '../options.ts';
 import type { ExitCode } from '../outcome.ts';
 import { bySeverity, findingText } from '../render.ts';
 import { type Colors, count, duration, json, printable } from '../terminal.ts';
-import { columns } from '../words.ts';
+import { columns, instant } from '../words.ts';
 import { exitCodeOf } from './backups.ts';
 import { type Expected, expectedBackups } from './expected.ts';
 import { type OpenRoot, withRoot } from './root.ts';
@@ -141,7 +141,7 @@ function slotsText(slots: Slots, colors: Colors): string {
   const expressions = expressionsOf(expected);
   const blocks = [
     colors.dim(
-      `Schedules of ${printable(expected.source)}, slots since ${slots.since.toISOString()}`,
+      `Schedules of ${printable(expected.source)}, slots since ${instant(slots.since.toISOString())}`,
     ),
     ...judged.schedules.map((each) =>
       scheduleText(each, expressions.get(each.name)?.expression ?? '', colors),
@@ -160,11 +160,11 @@ function scheduleText(judged: JudgedSchedule, expression: string, colors: Colors
   const facts = [
     printable(expression),
     ...(isPaused ? ['paused'] : []),
-    ...(nextDue === undefined ? [] : [`next due ${nextDue.toISOString()}`]),
+    ...(nextDue === undefined ? [] : [`next due ${instant(nextDue.toISOString())}`]),
     ...(problem === undefined ? [] : [colors.red(printable(problem))]),
   ];
   const rows = slots.map((slot) => [
-    slot.due.toISOString(),
+    instant(slot.due.toISOString()),
     verdictText(slot.verdict, colors),
     printable(slot.backup ?? '-'),
     after(slot),
