@@ -68,7 +68,9 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
   });
   const measures = { ...seen.measures, proofsWritten: planned.length };
   const ladder = ladderOf(run, runId, judged.rows, []);
-  await saveLadder(deps, identity, ladder, isOneApplication);
+  // Where nothing could be opened the ladder of before stands, and grows old.
+  const isBlind = look.outcome === 'unchecked' && look.snapshots.length === 0;
+  if (!isBlind) await saveLadder(deps, identity, ladder, isOneApplication);
   await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
   await endRun(deps.state, begun, deps.clock.now(), options);
   const verdict: Verdict =
@@ -77,5 +79,5 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
       : look.outcome === 'damaged'
         ? { kind: 'damaged', subject: url, findings: look.findings }
         : { kind: 'unchecked', subject: url, reason: look.reason ?? 'it could not be read' };
-  return { findings, verdicts: [verdict], measures, ladder };
+  return { findings, verdicts: [verdict], measures, ...(!isBlind && { ladder }) };
 }

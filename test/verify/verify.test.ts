@@ -171,7 +171,7 @@ describe('what is damaged is no point to restore from', () => {
 });
 
 describe('what could not be asked proves nothing, and refutes nothing', () => {
-  const denied = new StoreError('denied', 'Cannot read: denied', { key: 'x' });
+  const denied = new StoreError('denied', 'Cannot read: denied');
 
   test('a wrong password leaves volumes unchecked, and what was proven stands', async () => {
     const world = await veleroWorld();

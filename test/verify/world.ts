@@ -65,7 +65,7 @@ export async function veleroWorld(): Promise<World> {
   const store = await fixtureInMemory(fixture, clock);
   const cloud = fixture.answer('answers/cloud', 'snapshots') as readonly CloudAnswer[];
   const ids = new Set(cloud.map(({ SnapshotId }) => SnapshotId));
-  return worldOf(prefixed(store, 'prod/'), PLACE, clock, fakeWitness(ids));
+  return worldOf(prefixed(store, 'prod/'), PLACE, clock, { snapshots: fakeWitness(ids) });
 }
 
 interface CloudAnswer {
@@ -102,7 +102,7 @@ export function worldOf(
   store: ObjectStore,
   place: NamedLocation,
   clock: ReturnType<typeof fakeClock>,
-  snapshots?: SnapshotWitness,
+  more: Partial<VerifyLocation> = {},
 ): World {
   const meter = totalsMeter();
   const state = memoryStore('state', clock);
@@ -113,7 +113,7 @@ export function worldOf(
     identity: store.url,
     reader,
     passwords: [VELERO_DEFAULT_PASSWORD],
-    ...(snapshots && { snapshots }),
+    ...more,
   };
   return {
     clock,
