@@ -89,8 +89,7 @@ export const RECOVERY_FINDINGS = {
   APPLICATION_ABSENT: {
     severity: 'critical',
     title: 'An application has no backup',
-    meaning:
-      'A configured application has no recovery point at all at a location that must hold it',
+    meaning: 'A location that must hold an application has no recovery point of it at all',
     why: 'If it were lost today, nothing could be restored from there',
     fix: 'Let a schedule take its namespaces: "velero schedule create <name> --schedule=\'0 1 * * *\' --include-namespaces <namespaces>"; or, if the location need not hold it, name the others under "locations:" of the application',
   },

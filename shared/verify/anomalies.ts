@@ -1,5 +1,7 @@
 import { type Finding, finding } from '../model/finding.ts';
+import { shown } from '../velero/artefacts/json.ts';
 import type { BackupFacts, ResourceFacts } from '../velero/checks/backup-facts.ts';
+import { examplesOf, plain } from '../velero/checks/plain.ts';
 import { median } from './figures.ts';
 
 export interface ShrinkQuestion {
@@ -79,9 +81,12 @@ function shrunk(
       : [];
   });
   if (falls.length === 0) return [];
-  const message = `"${newest.backup}" is smaller than the ${before.length} backups before it: ${falls.join('; ')}`;
-  const evidence = { newest: newest.backup, before: before.map(({ backup }) => backup) };
-  return [finding('BACKUP_SHRANK', `${url} schedule ${schedule}`, message, { evidence })];
+  const message = `${shown(newest.backup)} is smaller than the ${before.length} backups before it: ${falls.join('; ')}`;
+  const evidence = {
+    newest: newest.backup,
+    before: examplesOf(before.map(({ backup }) => backup)),
+  };
+  return [finding('BACKUP_SHRANK', `${url} schedule ${plain(schedule)}`, message, { evidence })];
 }
 
 /** `undefined` when a volume does not tell its size: a sum without it would look like a fall. */

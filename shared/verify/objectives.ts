@@ -1,5 +1,7 @@
 import { type Finding, finding } from '../model/finding.ts';
 import { ageHours, type LadderRow } from '../model/ladder.ts';
+import { shown } from '../velero/artefacts/json.ts';
+import { EXAMPLES_MAX, examplesOf } from '../velero/checks/plain.ts';
 import { hoursText } from './figures.ts';
 import { exactHint } from './hints.ts';
 
@@ -38,21 +40,21 @@ function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[
   const evidence = {
     rpoHours: row.rpoHours,
     breachAfterHours,
-    namespaces: row.namespaces.slice(0, SHOWN_MAX),
+    namespaces: examplesOf(row.namespaces),
     ...(row.class === undefined ? {} : { class: row.class }),
     ...(newest === undefined ? {} : { newest: newest.point, newestTakenAt: newest.takenAt }),
     ...(proven === undefined ? {} : { proven: proven.point, provenTakenAt: proven.takenAt }),
-    ...(row.why.length === 0 ? {} : { why: row.why.slice(0, SHOWN_MAX) }),
+    ...(row.why.length === 0 ? {} : { why: row.why.slice(0, EXAMPLES_MAX) }),
   };
   if (row.points === 0 || newest === undefined) {
-    const message = `"${application}" has no recovery point here`;
+    const message = `${shown(application)} has no recovery point here`;
     return [finding('APPLICATION_ABSENT', subject, message, { evidence })];
   }
   const findings: Finding[] = [];
   const once = row.byRung.restored ?? row.byRung.intact;
   const lacks = lackText(row);
   if (proven === undefined && once === undefined) {
-    const message = `none of the ${row.points} recovery points of "${application}" is proven: ${lacks}`;
+    const message = `None of the ${row.points} recovery points of ${shown(application)} is proven: ${lacks}`;
     const hint = exactHint('NEVER_PROVEN', { application });
     findings.push(finding('NEVER_PROVEN', subject, message, { ...hint, evidence }));
   }
@@ -63,16 +65,15 @@ function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[
   if (age <= breachAfterHours && !isLapsed) return findings;
   const objective = `the objective is ${hoursText(row.rpoHours)}`;
   const what = isLapsed
-    ? `the proof of "${judged.point}" (${hoursText(age)} old) no longer counts, and no other point of "${application}" is proven`
+    ? `The proof of ${shown(judged.point)} (${hoursText(age)} old) no longer counts, and no other recovery point of ${shown(application)} is proven`
     : judged === proven
-      ? `the newest proven recovery point of "${application}" is ${hoursText(age)} old`
-      : `the newest recovery point of "${application}" is ${hoursText(age)} old, and none is proven`;
-  const newer = newest.point === proven?.point ? '' : `; the newest, "${newest.point}": ${lacks}`;
+      ? `The newest proven recovery point of ${shown(application)} is ${hoursText(age)} old`
+      : `The newest recovery point of ${shown(application)} is ${hoursText(age)} old, and none is proven`;
+  const newer =
+    newest.point === proven?.point ? '' : `; the newest, ${shown(newest.point)}: ${lacks}`;
   findings.push(finding('RPO_BREACHED', subject, `${what}; ${objective}${newer}`, { evidence }));
   return findings;
 }
-
-const SHOWN_MAX = 20;
 
 function lackText({ why }: LadderRow): string {
   if (why.length === 0) return 'no reason is known';

@@ -1,5 +1,8 @@
 import { type Finding, finding } from '../model/finding.ts';
+import { shown } from '../velero/artefacts/json.ts';
+import { counted, examplesOf } from '../velero/checks/plain.ts';
 import { millisecondsText } from './figures.ts';
+import { exactHint } from './hints.ts';
 
 /** A recovery point of one application, with what decides whether it stays. Times are RFC 3339. */
 export interface RetentionPoint {
@@ -38,15 +41,13 @@ const HOUR_MS = 3_600_000;
 const AHEAD_MS = 72 * HOUR_MS;
 /** Velero collects once an hour, and tries again after a failure. */
 const KEPT_AFTER_MS = 48 * HOUR_MS;
-const SHOWN_MAX = 20;
 
 /** What garbage collection will take too early (V14), and what it has left. */
 export function retentionFindings(question: RetentionQuestion): readonly Finding[] {
+  if (question.isReplica) return [];
   const byApplication = Map.groupBy(question.points, ({ application }) => application);
-  const gaps = question.isReplica
-    ? []
-    : [...byApplication].flatMap(([application, points]) => gap(application, points, question));
-  return [...gaps, ...(question.isReplica ? [] : keptFindings(question))];
+  const gaps = [...byApplication].flatMap(([name, points]) => gap(name, points, question));
+  return [...gaps, ...keptFindings(question)];
 }
 
 function gap(
@@ -63,16 +64,22 @@ function gap(
   if (leaving === undefined || staying === undefined) return [];
   if (leaving.length === 0 || staying.length >= keepPoints) return [];
   const last = leaving.reduce((a, b) => (expiry(b) > expiry(a) ? b : a));
-  const inMs = Math.max(0, expiry(last) - now.getTime());
-  const when = `"${last.point}" expires in ${millisecondsText(inMs)}`;
-  const message = `${when}, which leaves "${application}" with ${staying.length} of ${keepPoints} proven recovery points; ${horizon.reason}`;
+  const inMs = expiry(last) - now.getTime();
+  const expires = inMs > 0 ? `expires in ${millisecondsText(inMs)}` : 'has expired';
+  const when = `${shown(last.point)} ${expires}`;
+  const message = `${when}, which leaves ${shown(application)} with ${staying.length} of ${keepPoints} proven recovery points; ${horizon.reason}`;
   const evidence = {
-    expiring: leaving.slice(0, SHOWN_MAX).map(({ point, expiresAt }) => `${point}: ${expiresAt}`),
+    expiring: examplesOf(leaving.map(({ point }) => point)),
     staying: staying.length,
     keepPoints,
     until: horizon.at.toISOString(),
   };
-  return [finding('RETENTION_GAP', `${url} application ${application}`, message, { evidence })];
+  return [
+    finding('RETENTION_GAP', `${url} application ${application}`, message, {
+      ...exactHint('RETENTION_GAP', { backup: last.point }),
+      evidence,
+    }),
+  ];
 }
 
 function expiry({ expiresAt }: RetentionPoint): number {
@@ -110,10 +117,10 @@ function keptFindings({ url, points, now }: RetentionQuestion): readonly Finding
   if (kept.size === 0) return [];
   const oldestFirst = [...kept].sort(([a, aMs], [b, bMs]) => bMs - aMs || (a < b ? -1 : 1));
   const [[oldest, oldestMs] = ['', 0]] = oldestFirst;
-  const message = `${kept.size} expired backups are still there; "${oldest}" expired ${millisecondsText(oldestMs)} ago`;
+  const message = `${counted(kept.size, 'expired backup')} still in the store; ${shown(oldest)} expired ${millisecondsText(oldestMs)} ago`;
   const evidence = {
     count: kept.size,
-    backups: oldestFirst.slice(0, SHOWN_MAX).map(([name]) => name),
+    backups: examplesOf(oldestFirst.map(([name]) => name)),
   };
   return [finding('POINT_EXPIRED_KEPT', url, message, { evidence })];
 }

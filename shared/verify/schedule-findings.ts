@@ -1,4 +1,6 @@
 import { type Finding, type FindingCode, finding, type Severity } from '../model/finding.ts';
+import { shown } from '../velero/artefacts/json.ts';
+import { counted, EXAMPLES_MAX, examplesOf, plain } from '../velero/checks/plain.ts';
 import { parseCron } from '../velero/schedule/cron.ts';
 import type { ScheduleFacts } from '../velero/schedule/schedule-resource.ts';
 import type {
@@ -20,8 +22,6 @@ interface Judged {
   readonly observed: readonly { readonly name: string; readonly intervalMs: number }[];
 }
 
-const SHOWN_MAX = 20;
-
 /** One finding for each schedule and code. */
 export function scheduleFindings(judgement: Judged): readonly Finding[] {
   const { question, judged, schedules, deleted } = judgement;
@@ -38,18 +38,18 @@ function ofSchedule(
   facts: ScheduleFacts | undefined,
   question: ScheduleQuestion,
 ): readonly Finding[] {
-  const subject = `${question.url} schedule ${judged.name}`;
+  const subject = `${question.url} schedule ${plain(judged.name)}`;
   const findings: Finding[] = [];
   const { problem, isPaused } = judged;
   if (problem !== undefined) {
     const code = isNeverDue(judged, facts, question) ? 'SCHEDULE_NEVER_DUE' : 'SCHEDULE_REFUSED';
     const more = exactHint(code, { schedule: judged.name });
-    findings.push(finding(code, subject, `schedule "${judged.name}": ${problem}`, more));
+    findings.push(finding(code, subject, `Schedule ${shown(judged.name)}: ${problem}`, more));
   }
   if (isPaused) {
     const last = facts?.lastBackup?.toISOString();
     const since = last === undefined ? 'it never made a backup' : `its last backup is of ${last}`;
-    const message = `schedule "${judged.name}" is paused; ${since}`;
+    const message = `Schedule ${shown(judged.name)} is paused; ${since}`;
     const more = exactHint('SCHEDULE_PAUSED', { schedule: judged.name });
     findings.push(finding('SCHEDULE_PAUSED', subject, message, more));
   }
@@ -93,11 +93,11 @@ function slotFindings({ name, slots, isTruncated }: JudgedSchedule, subject: str
     const share =
       own.length === 1 ? '' : `; so it was ${own.length} times in ${decided.length} slots`;
     const again = isOver ? ', and later ones were answered' : '';
-    const message = `schedule "${name}" was due at ${newest.due.toISOString()} and ${what}: ${newest.reason}${share}${again}`;
+    const message = `Schedule ${shown(name)} was due at ${newest.due.toISOString()} and ${what}: ${newest.reason}${share}${again}`;
     const evidence = {
       count: own.length,
       judgedSlots: decided.length,
-      slots: own.slice(-SHOWN_MAX).map(slotText),
+      slots: own.slice(-EXAMPLES_MAX).map(slotText),
       ...(isTruncated ? { note: 'there were more slots than are judged: the newest count' } : {}),
     };
     const hint = exactHint(code, { schedule: name, backup: newest.backup });
@@ -109,7 +109,9 @@ function slotFindings({ name, slots, isTruncated }: JudgedSchedule, subject: str
 function slotText({ due, backup, phase, reason, heldBackBy }: JudgedSlot): string {
   const parts = [
     reason,
-    ...(backup === undefined ? [] : [`${backup}${phase === undefined ? '' : ` (${phase})`}`]),
+    ...(backup === undefined
+      ? []
+      : [`${plain(backup)}${phase === undefined ? '' : ` (${plain(phase)})`}`]),
     ...(heldBackBy === undefined ? [] : [`held back by ${heldBackBy}`]),
   ];
   return `${due.toISOString()}: ${parts.join(', ')}`;
@@ -120,12 +122,12 @@ function gone(label: string, { url, facts }: ScheduleQuestion): Finding {
     resource?.schedule === label ? [{ backup, startedAt: resource.startedAt ?? '' }] : [],
   );
   own.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
-  const message = `schedule "${label}" is not in the cluster; ${own.length} of its backups are in the store, the newest is "${own[0]?.backup}"`;
+  const message = `Schedule ${shown(label)} is not in the cluster; the store has ${counted(own.length, 'backup')} of it, the newest is ${shown(own[0]?.backup ?? '')}`;
   const evidence = {
     count: own.length,
-    backups: own.slice(0, SHOWN_MAX).map(({ backup }) => backup),
+    backups: examplesOf(own.map(({ backup }) => backup)),
   };
-  return finding('SCHEDULE_DELETED', `${url} schedule ${label}`, message, {
+  return finding('SCHEDULE_DELETED', `${url} schedule ${plain(label)}`, message, {
     ...exactHint('SCHEDULE_DELETED', { schedule: label }),
     evidence,
   });
@@ -133,11 +135,11 @@ function gone(label: string, { url, facts }: ScheduleQuestion): Finding {
 
 function unknown({ question, observed }: Judged): Finding {
   const guesses = observed
-    .slice(0, SHOWN_MAX)
-    .map(({ name, intervalMs }) => `${name}: about every ${millisecondsText(intervalMs)}`);
+    .slice(0, EXAMPLES_MAX)
+    .map(({ name, intervalMs }) => `${plain(name)} about every ${millisecondsText(intervalMs)}`);
   const shown =
     guesses.length === 0 ? 'no backup names one' : `its backups show ${guesses.join(', ')}`;
-  const message = `nobody says which schedules write to "${question.location}"; ${shown}`;
+  const message = `Nobody says which schedules write to "${question.location}"; ${shown}`;
   return finding('SCHEDULE_UNKNOWN', question.url, message, {
     ...exactHint('SCHEDULE_UNKNOWN', { location: question.location }),
     ...(guesses.length === 0 ? {} : { evidence: { observed: guesses } }),

@@ -6,7 +6,11 @@ import { dialectOf } from '../velero/schedule/dialect.ts';
 import { nextAfter, slotsBetween } from '../velero/schedule/next.ts';
 import type { ScheduleFacts } from '../velero/schedule/schedule-resource.ts';
 import { scheduleLabelValue } from '../velero/schedule/scheduled-name.ts';
-import type { JudgedSchedule, JudgedSchedules } from '../velero/schedule/slot-types.ts';
+import {
+  type JudgedSchedule,
+  type JudgedSchedules,
+  SLOT_LIMITS,
+} from '../velero/schedule/slot-types.ts';
 import { judgeSlots } from '../velero/schedule/slots.ts';
 import type { Zone } from '../velero/schedule/zone.ts';
 import { median } from './figures.ts';
@@ -68,7 +72,9 @@ export function judgeSchedules(question: ScheduleQuestion): ScheduleJudgement {
   const schedules = expected.map((each) =>
     withHistory(each.created === undefined ? begun(each, question) : each, question.seen, now),
   );
+  const usualDurationMs = usualDurations(facts);
   const slots = judgeSlots({
+    limits: { inProgressMs: inProgressMs(usualDurationMs) },
     schedules,
     serverVersion,
     serverZone,
@@ -78,7 +84,6 @@ export function judgeSchedules(question: ScheduleQuestion): ScheduleJudgement {
     now,
   });
   const judged = { ...slots, schedules: slots.schedules.map((each) => withLost(each, lost)) };
-  const usualDurationMs = usualDurations(facts);
   const observed = observedSchedules(facts);
   const intervalMs =
     from === 'observation'
@@ -165,6 +170,11 @@ function usualDurations(facts: readonly StoredBackup[]): ReadonlyMap<string, num
     if (middle !== undefined) usual.set(schedule, middle);
   }
   return usual;
+}
+
+/** Who raised the server's time limit has backups that take longer than its default. */
+function inProgressMs(usualDurationMs: ReadonlyMap<string, number>): number {
+  return Math.max(SLOT_LIMITS.inProgressMs, ...[...usualDurationMs.values()].map((ms) => 1.5 * ms));
 }
 
 function intervals(

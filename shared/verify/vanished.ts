@@ -1,5 +1,6 @@
 import type { GoneBackup, LocationLook } from '../ledger/location-look.ts';
 import { type Finding, finding, type Severity } from '../model/finding.ts';
+import { shown } from '../velero/artefacts/json.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import { exactHint } from './hints.ts';
 
@@ -132,10 +133,10 @@ function evidenceOf({ uid, startedAt, expiresAt, lastSeenAt, missedAt }: GoneBac
 }
 
 function lost(gone: GoneBackup, url: string, severity: Severity): Finding {
-  const kind = gone.wasComplete ? 'backup' : 'incomplete backup';
+  const kind = gone.wasComplete ? 'Backup' : 'Incomplete backup';
   const until = gone.expiresAt === undefined ? '' : `, and was to stay until ${gone.expiresAt}`;
   const all = severity === 'critical' ? '; no complete backup of that time is left' : '';
-  const message = `${kind} "${gone.backup}" is gone: it was last seen at ${gone.lastSeenAt}${until}${all}`;
+  const message = `${kind} ${shown(gone.backup)} is gone: it was last seen at ${gone.lastSeenAt}${until}${all}`;
   const evidence = evidenceOf(gone);
   return finding('BACKUP_VANISHED', `${url}/backups/${gone.backup}`, message, {
     severity,
@@ -145,7 +146,7 @@ function lost(gone: GoneBackup, url: string, severity: Severity): Finding {
 }
 
 function replaced(gone: GoneBackup, url: string, uid: string | undefined): Finding {
-  const message = `"${gone.backup}" is another backup than the one last seen at ${gone.lastSeenAt}`;
+  const message = `Backup ${shown(gone.backup)} is another one than the one last seen at ${gone.lastSeenAt}`;
   const evidence = { ...evidenceOf(gone), ...(uid === undefined ? {} : { uidNow: uid }) };
   return finding('BACKUP_REPLACED', `${url}/backups/${gone.backup}`, message, { evidence });
 }
