@@ -46,7 +46,11 @@ export function disagreements(question: DisagreementQuestion): readonly Finding[
   const { cluster, storageLocation, facts } = question;
   if (cluster.backups.outcome === 'unchecked') return [];
   const all = cluster.backups.value;
-  const own = all.filter((backup) => backup.storageLocation === storageLocation.name);
+  const { storageLocations } = cluster;
+  const names = new Set(
+    storageLocations.outcome === 'told' ? storageLocations.value.map(({ name }) => name) : [],
+  );
+  const own = all.filter((backup) => isOf(backup, storageLocation, names));
   const stored = new Map(facts.map((each) => [each.backup, each]));
   const load = loadOf(all, cluster.serverVersion);
   const known = new Set(all.map(({ name }) => name));
@@ -59,6 +63,16 @@ export function disagreements(question: DisagreementQuestion): readonly Finding[
     // Velero passes over a stored backup whose name is taken by one of another location.
     ...facts.flatMap((each) => (known.has(each.backup) ? [] : unknown(each, question))),
   ];
+}
+
+/** One that names no location that exists never had any: it is told where backups go by default. */
+function isOf(
+  { storageLocation: name }: ClusterBackup,
+  location: StorageLocation,
+  known: ReadonlySet<string>,
+): boolean {
+  if (name === location.name) return true;
+  return location.isDefault && (name === undefined || !known.has(name));
 }
 
 function subjectOf(name: string, { url }: DisagreementQuestion): string {

@@ -135,7 +135,11 @@ describe('backups of one side alone', () => {
     const cluster = withBackup('platform-manual', (backup) => {
       backup.spec = { ...backup.spec, storageLocation: 'replica' };
     });
-    expect(news(syncedAt('2026-11-21T11:29:00Z', cluster))).toEqual([]);
+    const synced = syncedAt('2026-11-21T11:29:00Z', cluster);
+    const own = theLocation(synced);
+    const storageLocations = told([own, { ...own, name: 'replica', isDefault: false }]);
+    expect(news({ ...synced, storageLocations }, without('platform-manual'))).toEqual([]);
+    expect(news({ ...synced, storageLocations })).toEqual([]);
   });
 });
 
@@ -167,6 +171,17 @@ describe('what the cluster alone knows', () => {
     expect(here(found(refusedOf('frequent', '2026-11-21T11:02:17Z')))).toMatchObject([
       { severity: 'error' },
     ]);
+  });
+
+  test('a refused backup of a location that does not exist is told at the default one', () => {
+    const cluster = withBackup('platform-manual', (backup) => {
+      backup.spec = { ...backup.spec, storageLocation: 'nowhere' };
+      backup.status = { phase: 'FailedValidation', validationErrors: ['no such location'] };
+    });
+    expect(here(found(cluster))).toMatchObject([{ code: 'BACKUP_REFUSED' }]);
+    const other = { ...theLocation(cluster), isDefault: false };
+    const question = { cluster, facts: stored, url: URL, now: LATER };
+    expect(here(disagreements({ ...question, storageLocation: other }))).toEqual([]);
   });
 
   test('a deletion that does not end', () => {
