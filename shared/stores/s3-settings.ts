@@ -191,8 +191,8 @@ const OBJECT_LOCK: Question<boolean> = {
   absent: { names: ['ObjectLockConfigurationNotFoundError'], value: false },
   async send(client, Bucket, options) {
     const answer = await client.send(new GetObjectLockConfigurationCommand({ Bucket }), options);
-    const { ObjectLockEnabled, Rule } = stated(answer.ObjectLockConfiguration);
-    return ObjectLockEnabled === 'Enabled' && Rule?.DefaultRetention?.Mode !== undefined;
+    const { ObjectLockEnabled, Rule } = answer.ObjectLockConfiguration ?? {};
+    return stated(ObjectLockEnabled) === 'Enabled' && Rule?.DefaultRetention?.Mode !== undefined;
   },
 };
 
