@@ -1,8 +1,11 @@
-import { gunzipSync } from 'node:zlib';
-import { parseBackup } from '../../../shared/velero/artefacts/backup.ts';
+import { prefixed } from '../../../shared/stores/prefixed.ts';
 import type { BackupFacts } from '../../../shared/velero/checks/backup-facts.ts';
+import { lookAtBackup } from '../../../shared/velero/checks/backup-look.ts';
+import { readRoot } from '../../../shared/velero/checks/root.ts';
 import { workloads } from '../../fixtures/velero-workloads.ts';
+import { fakeClock } from '../../support/clock.ts';
 import { type ApiAnswer, type ApiRequest, unknownPath } from '../../support/fake-api-server.ts';
+import { fixtureInMemory } from '../../support/fixture-stores.ts';
 import { loadFixture } from '../../support/fixtures.ts';
 
 export const fixture = await loadFixture('velero/v1.18.2');
@@ -76,68 +79,11 @@ export function deployment(image: string): Resource {
   };
 }
 
-/** What the stored bytes of the fixture tell, as far as these tests ask. */
-export async function storedFacts(): Promise<BackupFacts[]> {
-  const names = new Set(
-    fixture.objects.flatMap(({ key }) => /^prod\/backups\/([^/]+)\//.exec(key)?.[1] ?? []),
-  );
-  return await Promise.all([...names].sort().map(factsOf));
-}
-
-async function factsOf(backup: string): Promise<BackupFacts> {
-  const folder = `prod/backups/${backup}/`;
-  const objects = fixture.objects.filter(({ key }) => key.startsWith(folder));
-  const read = (file: string) => objects.find(({ key }) => key === `${folder}${file}`)?.bytes();
-  const json = await read('velero-backup.json');
-  const list = await read(`${backup}-resource-list.json.gz`);
-  const parsed = json && parseBackup(JSON.parse(Buffer.from(json).toString('utf8')));
-  const resource = typeof parsed === 'string' ? undefined : parsed;
-  const listed: unknown = list && JSON.parse(gunzipSync(list).toString('utf8'));
-  const claims = (listed as Record<string, string[]> | undefined)?.['v1/PersistentVolumeClaim'];
-  const { status } = resource ?? {};
-  return {
-    backup,
-    lookedAt: LOOKED_AT.toISOString(),
-    completeness:
-      resource === undefined ? 'debris' : status?.meaning === 'ended' ? 'complete' : 'unfinished',
-    ...(resource && {
-      resource: {
-        name: resource.name,
-        uid: resource.uid,
-        phase: resource.status.phase,
-        meaning: resource.status.meaning,
-        ...(status?.startedAt && { startedAt: status.startedAt.toISOString() }),
-        ...(status?.completedAt && { completedAt: status.completedAt.toISOString() }),
-        errors: resource.status.errors,
-        warnings: resource.status.warnings,
-        hooksFailed: 0,
-        includedNamespaces: resource.spec.includedNamespaces,
-        excludedNamespaces: [],
-        hasSelector: false,
-      },
-    }),
-    objects: objects.map(({ key, sizeBytes, lastModified }) => ({
-      key: key.slice('prod/'.length),
-      sizeBytes,
-      etag: '',
-      lastModified: lastModified.toISOString(),
-    })),
-    ...(list && {
-      contents: {
-        objects: 0,
-        secrets: 0,
-        inflatedSizeBytes: 0,
-        namespaces: [],
-        claims: (claims ?? []).map((each) => {
-          const [namespace = '', name = ''] = each.split('/');
-          return { namespace, name, labels: [], isBound: true };
-        }),
-        isCut: false,
-      },
-    }),
-    volumes: [],
-    unreadVolumeLists: [],
-    isWhole: true,
-    findings: [],
-  };
+/** What a look at each backup of the fixture's root leaves. */
+export async function storedFacts(): Promise<readonly BackupFacts[]> {
+  const reader = prefixed(await fixtureInMemory(fixture, fakeClock(LATER)), 'prod/');
+  const { backups } = await readRoot(reader);
+  const options = { url: URL, role: 'source', now: LATER } as const;
+  const looks = [...backups].map(([name, files]) => lookAtBackup(reader, name, files, options));
+  return await Promise.all(looks);
 }
