@@ -78,6 +78,11 @@ function miscounts({ artefacts }: BackupRead, status: BackupStatus): readonly st
       wrong.push(`${operations.attempted} operations begun, ${listed} listed`);
     }
   }
+  if (artefacts.nativeSnapshots.state === 'read') {
+    const { attempted } = status.nativeSnapshots;
+    const listed = artefacts.nativeSnapshots.value.length;
+    if (listed !== attempted) wrong.push(`${attempted} disk snapshots begun, ${listed} listed`);
+  }
   if (status.phase === 'Completed' && errors > 0) {
     wrong.push(`Completed with ${counted(errors, 'error')}`);
   }

@@ -1,0 +1,103 @@
+/** Every damaged twin of the real root raises its codes and no other, and crashes nothing. */
+import { expect, test } from 'vitest';
+import { type FindingCode, isAtLeast } from '../../../shared/model/finding.ts';
+import { VELERO_FINDINGS } from '../../../shared/model/velero-findings.ts';
+import { VELERO_DAMAGES } from '../../support/velero-damage/damages.ts';
+import { openRoot } from '../../support/velero-damage/objects.ts';
+import { codesOf, type Sight, sightOf, sightOfRoot, URL } from './looks.ts';
+
+/** Findings for which a restore need not fail. */
+const HARMLESS: readonly string[] = [
+  'BACKUP_COUNTERS_DISAGREE',
+  'BACKUP_FOREIGN_FILES',
+  'BACKUP_HOOKS_FAILED',
+  'BACKUP_NAME_DIFFERS',
+  'CONTENTS_CUT',
+  'SECRETS_IN_CLEAR',
+];
+
+/** No text of a stranger's carries control characters into a terminal. */
+const CONTROLS = /\p{Cc}|\p{Cf}/u;
+
+function checkTold({ facts, findings }: Sight): void {
+  expect(JSON.parse(JSON.stringify(facts))).toStrictEqual(facts);
+  for (const { subject, message, hint, evidence } of findings) {
+    expect(subject).toBe(`${URL}/backups/${facts.backup}`);
+    const texts = [message, hint, ...Object.values(evidence ?? {}).flat()].map(String);
+    expect(texts.filter((text) => CONTROLS.test(text))).toEqual([]);
+    expect(message).not.toMatch(/\.$/);
+    for (const list of Object.values(evidence ?? {})) {
+      if (typeof list === 'object') expect(list.length).toBeLessThanOrEqual(20);
+    }
+  }
+}
+
+test.each(VELERO_DAMAGES.map((damage) => [damage.name, damage] as const))(
+  '%s',
+  async (_, { backup, raises, make }) => {
+    const bucket = await make();
+    const ofRoot = codesOf(await sightOfRoot(bucket));
+    if (backup === undefined) {
+      expect(ofRoot).toEqual([...raises].sort());
+      return;
+    }
+    expect(ofRoot).toEqual([]);
+    const sight = await sightOf(bucket, backup);
+    expect(codesOf(sight.findings)).toEqual([...raises].sort());
+    checkTold(sight);
+    const isBad = sight.facts.findings.some(
+      ({ code, severity }) => isAtLeast(severity, 'critical') && !HARMLESS.includes(code),
+    );
+    if (isBad) expect(sight.facts.isWhole).toBe(false);
+    expect(Object.hasOwn(Object.prototype, 'warnings')).toBe(false);
+  },
+);
+
+/** What a Velero server itself wrote, by the fixture's README. */
+const UNTOUCHED: Readonly<Record<string, readonly FindingCode[]>> = {
+  'archive-native': [],
+  'frequent-20261121105415': ['SECRETS_IN_CLEAR'],
+  'frequent-20261121105615': ['SECRETS_IN_CLEAR'],
+  'lost-upload': ['BACKUP_DEBRIS'],
+  'media-csi': [],
+  'media-moved': [],
+  'media-moving': ['BACKUP_STUCK'],
+  'platform-manual': [],
+  'shop-bad-selector': ['BACKUP_FAILED'],
+  'shop-failing-hook': [
+    'BACKUP_HOOKS_FAILED',
+    'BACKUP_PARTIALLY_FAILED',
+    'CONTENTS_DISAGREE',
+    'SECRETS_IN_CLEAR',
+    'VOLUME_SKIPPED',
+  ],
+};
+
+test.each(Object.entries(UNTOUCHED))('untouched, %s', async (backup, raises) => {
+  const bucket = await (await openRoot(backup)).store();
+  const sight = await sightOf(bucket, backup);
+  expect(codesOf(sight.findings)).toEqual(raises);
+  checkTold(sight);
+  expect(await sightOfRoot(bucket)).toEqual([]);
+  const isComplete = !['lost-upload', 'media-moving'].includes(backup);
+  expect([sight.facts.completeness === 'complete', sight.facts.isWhole]).toEqual([
+    isComplete,
+    isComplete,
+  ]);
+  if (isComplete) expect(sight.facts.objects.filter(({ sha256 }) => !sha256)).toEqual([]);
+});
+
+test('every code of a look is raised by a twin, or by what a server wrote', () => {
+  const raised = new Set([
+    ...VELERO_DAMAGES.flatMap(({ raises }) => raises),
+    ...Object.values(UNTOUCHED).flat(),
+  ]);
+  const codes = Object.keys(VELERO_FINDINGS) as FindingCode[];
+  expect(codes.filter((code) => !raised.has(code))).toEqual([]);
+});
+
+test('every damage has a name of its own', () => {
+  const names = VELERO_DAMAGES.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))).toEqual([]);
+});
