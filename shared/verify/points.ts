@@ -114,7 +114,8 @@ function objections(question: PointQuestion, takenAt: string): readonly string[]
     why.push(`it does not hold ${named(part.missingClaims)}, which the cluster had before`);
   }
   const errors = errorsOf(question);
-  if (errors > 0) why.push(`Velero reports ${errors} errors about it`);
+  if (errors > 0)
+    why.push(`Velero reports ${errors === 1 ? '1 error' : `${errors} errors`} about it`);
   return why;
 }
 
