@@ -5,16 +5,18 @@ export default defineConfig({
   test: {
     // By itself vitest leaves one core free, which on two of them is half the machine.
     maxWorkers: '100%',
-    reporters: process.env['DRYDOCK_TALLY']
-      ? ['default', './test/support/tally-reporter.ts']
-      : ['default'],
+    reporters: [
+      'default',
+      './test/support/raised-reporter.ts',
+      ...(process.env['DRYDOCK_TALLY'] ? ['./test/support/tally-reporter.ts'] : []),
+    ],
     projects: [
       {
         test: {
           name: 'npm',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
-          setupFiles: ['./test/support/derived-keys.ts'],
+          setupFiles: ['./test/support/derived-keys.ts', './test/support/raised-record.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { notePrinted } from '../support/raised-notes.ts';
 
 export const LAUNCHER = join(import.meta.dirname, '../../functions/cli/drydock.mjs');
 
@@ -56,6 +57,7 @@ export async function drydock(args: readonly string[], options: SpawnOptions = {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
+      notePrinted(output.stdout);
       resolve({ code, ...output, stderr: output.stderr.replace(PROGRESS, '') });
     });
   });
