@@ -101,7 +101,7 @@ function locationLines(
     `  ${scalar(name)}:`,
     `    url: ${scalar(locationUrl(location))}`,
     ...(layout === 'velero' ? [] : [`    layout: ${layout}`]),
-    ...(cluster === undefined ? [] : [`    cluster: ${scalar(cluster)}`]),
+    ...(layout === 'velero' && cluster !== undefined ? [`    cluster: ${scalar(cluster)}`] : []),
     ...(hasEndpoint ? keys.map((key) => `    ${comment(key)}`) : []),
   ];
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { guid, name, region, roleArn } from './schema-parts.ts';
 
 const server = z
@@ -28,7 +28,7 @@ const kubeconfig = z.strictObject({
   context: z
     .string()
     .min(1)
-    .max(253)
+    .max(1024)
     .optional()
     .meta({ description: 'The context; by default the one that the file calls current' }),
 });

@@ -65,7 +65,10 @@ describe('drydock init', () => {
     });
     const text = await readFile(join(cwd, 'drydock.yaml'), 'utf8');
     expect(text).not.toContain('canary');
-    const { locations } = parseConfig(text, 'drydock.yaml');
+    const { clusters, locations } = parseConfig(text, 'drydock.yaml');
+    const access = { kind: 'kubeconfig', path: join(cwd, 'kubeconfig'), context: 'lab' };
+    expect([...clusters]).toEqual([['lab', { name: 'lab', access, veleroNamespace: 'velero' }]]);
+    expect([...locations.values()].map(({ cluster }) => cluster)).toEqual(['lab', 'lab', 'lab']);
     expect([...locations.values()].map(({ name, location }) => [name, location])).toEqual([
       [
         'default',
@@ -202,8 +205,14 @@ describe('draftYaml()', () => {
       layout: 'kopia' as const,
       origin: 'seen\nversion: 9',
     }));
-    const text = draftYaml({ source: 'here\nversion: 9', locations: named, notes: ['n\nx: 1'] });
-    const { locations } = parseConfig(text, 'draft');
+    const context = 'arn:aws:eks:eu-central-1:111122223333:cluster/Prod "A": #1\n';
+    const cluster = { name: 'Prod "A": #1\n', kubeconfig: { context }, namespace: 'backup' };
+    const notes = ['n\nx: 1'];
+    const text = draftYaml({ source: 'here\nversion: 9', cluster, locations: named, notes });
+    const { clusters, locations } = parseConfig(text, 'draft');
+    const name = 'prod-a-1';
+    const access = { kind: 'kubeconfig', context };
+    expect([...clusters.values()]).toEqual([{ name, access, veleroNamespace: 'backup' }]);
     expect([...locations.keys()]).toEqual([
       'prod-eu',
       'prod-eu-2',
@@ -212,5 +221,16 @@ describe('draftYaml()', () => {
       'x'.repeat(50),
     ]);
     for (const each of locations.values()) expect(each.location).toEqual(location);
+  });
+
+  test('knows the cluster that it runs in', () => {
+    const location = { kind: 's3', bucket: 'acme', prefix: '' } as const;
+    const locations = [{ name: 'main', location, layout: 'velero', origin: 'seen' } as const];
+    const cluster = { name: 'cluster', namespace: 'velero' };
+    const drafted = parseConfig(draftYaml({ source: 'x', cluster, locations, notes: [] }), 'draft');
+    expect(drafted.clusters.get('cluster')?.access).toEqual({ kind: 'in-cluster' });
+    expect(drafted.locations.get('main')?.cluster).toBe('cluster');
+    const alone = parseConfig(draftYaml({ source: 'x', locations, notes: [] }), 'draft');
+    expect(alone.clusters.size).toBe(0);
   });
 });
