@@ -21,7 +21,6 @@ export default class RaisedReporter implements Reporter {
     reason: TestRunEndReason,
   ): Promise<void> {
     const ran = modules.filter(({ project }) => project.name === PROJECT);
-      for (const m of ran) console.error('DBG', m.relativeModuleId, JSON.stringify(m.meta()));
     if (reason !== 'passed' || !(await this.#isComplete(ran))) return;
     const runs = ran.map((module) => ({
       file: module.moduleId,
