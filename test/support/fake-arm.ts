@@ -1,9 +1,10 @@
 /**
- * A fake of Azure Resource Manager, which has no emulator, for snapshots of managed disks alone:
- * get, list by group and by subscription. Shapes as in "Snapshots - Get", "Snapshots - List" and
+ * A fake of Azure Resource Manager, which has no emulator, for snapshots of managed disks (get, list
+ * by group and by subscription) and for storage accounts (`fake-arm-storage.ts`). Shapes as in "Snapshots - Get", "Snapshots - List" and
  * the error pages of the Azure REST reference, version 2024-03-02, by hand.
  */
 import { createServer, type IncomingMessage } from 'node:http';
+import { type FakeStorageAccount, storageAnswer } from './fake-arm-storage.ts';
 import { listening, type RunningFake } from './fake-server.ts';
 
 export interface FakeDiskSnapshot {
@@ -16,7 +17,8 @@ export interface FakeDiskSnapshot {
 
 export interface FakeArmOptions {
   readonly subscription: string;
-  readonly snapshots: readonly FakeDiskSnapshot[];
+  readonly snapshots?: readonly FakeDiskSnapshot[];
+  readonly accounts?: readonly FakeStorageAccount[];
   /** Groups that exist, besides those with snapshots. */
   readonly emptyGroups?: readonly string[];
   readonly pageSize?: number;
@@ -77,6 +79,8 @@ function answerTo(
     return { status: 401, code: 'InvalidAuthenticationToken' };
   }
   if (method !== 'GET') return { status: 405, code: 'MethodNotAllowed' };
+  const ofStorage = storageAnswer(url, options.accounts ?? []);
+  if (ofStorage !== undefined) return ofStorage;
   if (url.searchParams.get('api-version') !== API_VERSION) {
     return { status: 400, code: 'InvalidApiVersionParameter' };
   }
@@ -85,16 +89,12 @@ function answerTo(
   if (!same(subscription, options.subscription)) {
     return { status: 404, code: 'SubscriptionNotFound' };
   }
-  const groups = [
-    ...options.snapshots.map((one) => one.resourceGroup),
-    ...(options.emptyGroups ?? []),
-  ];
+  const { snapshots = [] } = options;
+  const groups = [...snapshots.map((one) => one.resourceGroup), ...(options.emptyGroups ?? [])];
   if (group !== undefined && !groups.some((one) => same(one, group))) {
     return { status: 404, code: 'ResourceGroupNotFound' };
   }
-  const chosen = options.snapshots.filter(
-    (one) => group === undefined || same(one.resourceGroup, group),
-  );
+  const chosen = snapshots.filter((one) => group === undefined || same(one.resourceGroup, group));
   if (name === undefined) return page(url, chosen, options);
   const found = chosen.find((one) => same(one.name, name));
   if (found === undefined) return { status: 404, code: 'ResourceNotFound' };
