@@ -47,12 +47,12 @@ const AREAS: readonly (readonly [string, Readonly<Partial<Record<FindingCode, Fi
   ['Evidence', { ...EVIDENCE_FINDINGS, ...VERIFY_FINDINGS }],
 ];
 
-/** Codes that several jobs raise: a reader looks for them elsewhere than they are written down. */
-const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
-  BACKUP_DEBRIS: 'Backups',
-  BACKUP_UNFINISHED: 'Backups',
-  LOCATION_UNREADABLE: 'Locations',
-};
+/** Codes that a reader looks for elsewhere than beside those that they are written down with. */
+function elsewhere(code: FindingCode): string | undefined {
+  if (/^VOLUMES?_/.test(code)) return 'Volumes and replicas';
+  if (/^BACKUP_(DEBRIS|UNFINISHED)$/.test(code)) return 'Backups';
+  return code === 'LOCATION_UNREADABLE' ? 'Locations' : undefined;
+}
 
 export interface FindingArea {
   readonly title: string;
@@ -64,7 +64,7 @@ export interface FindingArea {
 export function findingAreas(): readonly FindingArea[] {
   const codes = (Object.keys(FINDINGS) as FindingCode[]).sort();
   const areaOf = (code: FindingCode): string => {
-    const found = ELSEWHERE[code] ?? AREAS.find(([, kinds]) => Object.hasOwn(kinds, code))?.[0];
+    const found = elsewhere(code) ?? AREAS.find(([, kinds]) => Object.hasOwn(kinds, code))?.[0];
     if (found === undefined) throw new Error(`Give "${code}" an area in infra/build/findings.ts`);
     return found;
   };
