@@ -94,8 +94,8 @@ export function partOf(
       'its tarball holds more than is kept of it, so that some of it may be missing';
     return { volumes: volumesOf(application, facts, claims), claims, missingClaims: [], unchecked };
   }
-  const there = new Set(contents.namespaces.map(({ name }) => name));
-  if (!application.namespaces.every((name) => there.has(name))) return undefined;
+  const holds = (own: string): boolean => contents.namespaces.some(({ name }) => name === own);
+  if (!application.namespaces.every(holds)) return undefined;
   if (application.hasClaims && claims.length === 0) return undefined;
   const ids = new Set(claims.map(idOf));
   const missing = requiredAt(application, facts, required).filter((id) => !ids.has(id));
@@ -158,9 +158,11 @@ function volumesOf(
   const own = new Map(claims.map((claim) => [idOf(claim), claim]));
   const hasAll = labels.size === 0;
   const known = volumes.filter(({ id, claim }) => {
-    if (claim !== undefined && own.has(idOf(claim))) return true;
     const namespace = claim?.namespace ?? podNamespace(id);
-    return hasAll && namespace !== undefined && namespaces.includes(namespace);
+    const isInside = namespace !== undefined && namespaces.includes(namespace);
+    // Most volumes are of others: they are told apart before anything is put together.
+    if (namespaces.length > 0 && !isInside) return false;
+    return (hasAll && isInside) || (claim !== undefined && own.has(idOf(claim)));
   });
   const named = new Set(known.map(({ claim }) => (claim === undefined ? '' : idOf(claim))));
   const bare = claims
