@@ -168,7 +168,7 @@ describe('a healthy daily schedule never pages', () => {
           if (!isSkipped) expect(runAt(new Date(moment), cron, serverZone, backups)).toEqual([]);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 40, endOnFailure: true },
     );
   });
 
