@@ -56,7 +56,11 @@ function isAbsent({ state, stateIsLocal }: ChosenState): boolean {
   return stateIsLocal && state.location.kind === 'file' && !existsSync(state.location.path);
 }
 
-async function readLadders(
+/**
+ * Every ladder of a state.
+ * @throws StoreError, RECORD_DAMAGED, RECORD_NEWER
+ */
+export async function readLadders(
   state: ObjectReader,
   signal: AbortSignal,
 ): Promise<readonly KeptLadder[]> {

@@ -1,12 +1,17 @@
 import type { Config } from '../../shared/config/config.ts';
+import { didYouMean } from '../../shared/config/nearest.ts';
 import { deadlineAt } from '../../shared/model/clock.ts';
+import { DrydockError } from '../../shared/model/errors.ts';
 import type { Report } from '../../shared/model/report.ts';
+import { readOnly } from '../../shared/stores/read-only.ts';
+import { openStore } from '../stores.ts';
 import { runVerify, type VerifyRun } from '../verify-run.ts';
 import type { RunContext } from '../wiring.ts';
 import { optionalConfig, requiredConfig } from './config-file.ts';
 import { type CliContext, cliLogger } from './context.ts';
 import { type ExitCode, exitCodeOfReport } from './outcome.ts';
 import { cliProgress } from './progress.ts';
+import { readLadders } from './status-run.ts';
 import { json } from './terminal.ts';
 import type { VerifyOptions } from './verify.ts';
 import { type CostEstimate, costOf, readingOf } from './verify-cost.ts';
@@ -31,6 +36,7 @@ export async function verifyAll(
   const events = config?.events;
   const with_: RunContext = { env, clock, signal, log, progress, ...(events && { events }) };
   const report = await runVerify(run, with_, now, deadline).finally(() => progress.end());
+  if (isNobodys(report, run)) throw await unknownApplication(run, with_);
   const costs = costsOf(report, run);
   if (options.output === 'json') stdout.write(`${json({ ...report, ...(costs && { costs }) })}\n`);
   else stdout.write(verifyText(report, costs, now, colors));
@@ -41,6 +47,31 @@ export async function verifyAll(
 function configFor(isNamed: boolean, options: VerifyOptions): Promise<Config | undefined> {
   return isNamed ? optionalConfig(options.config) : requiredConfig(options.config);
 }
+
+/** Without a `protect` section only the backups know the names of applications. */
+function isNobodys({ ladders = [], findings, unfinished }: Report, run: VerifyRun): boolean {
+  const { application, dryRun } = run;
+  if (application === undefined || dryRun || unfinished !== undefined) return false;
+  const isThere = ladders.some(({ rows }) => rows.some((row) => row.application === application));
+  return !isThere && !findings.some(({ code }) => code === 'APPLICATION_ABSENT');
+}
+
+/** What earlier runs found is where a name that was meant may be. */
+async function unknownApplication(run: VerifyRun, context: RunContext): Promise<DrydockError> {
+  const { application = '', state } = run;
+  const signal = context.signal ?? new AbortController().signal;
+  const kept = await readLadders(readOnly(await openStore(state, context)), signal);
+  const rows = kept.flatMap(({ ladder }) => ladder.rows);
+  const known = [...new Set(rows.map((row) => row.application))].sort();
+  const all = `Applications are ${known.slice(0, NAMES_MAX).join(', ') || 'none'}`;
+  const near = didYouMean(application, known);
+  const message = `Cannot verify "${application}": no backup there holds such an application`;
+  return new DrydockError('usage', 'APPLICATION_UNKNOWN', message, {
+    hint: near === undefined ? all : `${near} ${all}`,
+  });
+}
+
+const NAMES_MAX = 20;
 
 function costsOf(report: Report, run: VerifyRun): CostEstimate | undefined {
   const reading = report.run.dryRun ? readingOf(report.measures) : undefined;

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { SCHEMAS, schemaFiles } from '../../infra/build/schemas.ts';
+
+const FOLDER = join(import.meta.dirname, '../../docs/schemas');
+
+describe('docs/schemas', () => {
+  test('is what "node infra/build/schemas.ts" writes', () => {
+    const files = readdirSync(FOLDER).map((name) => [
+      name,
+      readFileSync(join(FOLDER, name), 'utf8'),
+    ]);
+    expect(new Map(files as [string, string][])).toEqual(schemaFiles());
+  });
+
+  test('forbids no field that a later Drydock may add', () => {
+    for (const text of schemaFiles().values()) {
+      expect(text).not.toContain('"additionalProperties": false');
+    }
+  });
+
+  test('refuses what is no such document', () => {
+    for (const schema of Object.values(SCHEMAS)) {
+      expect(schema.safeParse({ schema: 'drydock/other/v1' }).success).toBe(false);
+    }
+  });
+});
