@@ -1,9 +1,13 @@
-import type { EC2ClientConfig } from '@aws-sdk/client-ec2';
+import { EC2Client, type EC2ClientConfig } from '@aws-sdk/client-ec2';
 import type { Access } from '../../shared/config/config.ts';
 import { resolveSecret, type SecretSources } from '../../shared/config/secret.ts';
 import type { Ask } from '../../shared/snapshots/asking.ts';
+import { EC2_CLIENT_SETTINGS, ec2SnapshotWitness } from '../../shared/snapshots/ec2-snapshots.ts';
 import type { SnapshotWitness } from '../../shared/snapshots/snapshot-witness.ts';
 import { roleCredentials } from './identity.ts';
+
+// The SDK is named here and not in an import() of its own, of which no bundler leaves anything out;
+// so this very file is to be imported where it is needed.
 
 /** Silence for this long on a connection is a broken connection. */
 const SOCKET_TIMEOUT_MS = 60_000;
@@ -24,10 +28,6 @@ export async function ebsWitness(
   sources: SecretSources,
   ask: Ask,
 ): Promise<SnapshotWitness> {
-  const { EC2Client } = await import('@aws-sdk/client-ec2');
-  const { EC2_CLIENT_SETTINGS, ec2SnapshotWitness } = await import(
-    '../../shared/snapshots/ec2-snapshots.ts'
-  );
   const config = {
     ...EC2_CLIENT_SETTINGS,
     region,

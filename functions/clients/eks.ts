@@ -1,4 +1,4 @@
-import type { EKSClientConfig } from '@aws-sdk/client-eks';
+import { DescribeClusterCommand, EKSClient, type EKSClientConfig } from '@aws-sdk/client-eks';
 import type { ClusterAccess } from '../../shared/config/config.ts';
 import type { Connection } from '../../shared/kubernetes/connection.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
@@ -56,7 +56,6 @@ async function whereabouts(access: EksAccess, context: StoreContext): Promise<Wh
   if (server !== undefined && certificateAuthority !== undefined) {
     return { server, certificateAuthority };
   }
-  const { DescribeClusterCommand, EKSClient } = await import('@aws-sdk/client-eks');
   const config: EKSClientConfig = {
     region,
     requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, socketTimeout: SOCKET_TIMEOUT_MS },

@@ -1,11 +1,5 @@
 import { DrydockError } from '../../shared/model/errors.ts';
 import type { WorkQueue } from '../../shared/queues/work-queue.ts';
-import { blobClientSettings } from '../../shared/stores/blob-client.ts';
-import { entraCredential } from './identity.ts';
-
-/** Of one try; both SDKs would wait for minutes, or for ever. */
-const SOCKET_TIMEOUT_MS = 20_000;
-const TRIES_MAX = 3;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -21,41 +15,12 @@ export async function configuredQueue(env: Env): Promise<WorkQueue | undefined> 
 }
 
 async function openQueue(address: QueueAddress, env: Env): Promise<WorkQueue> {
-  if (address.kind === 'azure') return azureQueue(address, env);
-  const { SQSClient } = await import('@aws-sdk/client-sqs');
-  const { sqsQueue } = await import('../../shared/queues/sqs.ts');
-  const { url, region } = address;
-  const client = new SQSClient({
-    ...(region !== undefined && { region }),
-    maxAttempts: TRIES_MAX,
-    requestHandler: { connectionTimeout: SOCKET_TIMEOUT_MS, socketTimeout: SOCKET_TIMEOUT_MS },
-  });
-  return sqsQueue(client, url);
-}
-
-async function azureQueue(
-  { url, account }: Extract<QueueAddress, { readonly kind: 'azure' }>,
-  env: Env,
-): Promise<WorkQueue> {
-  const { QueueClient, StorageSharedKeyCredential } = await import('@azure/storage-queue');
-  const { azureStorageQueue } = await import('../../shared/queues/azure-storage-queue.ts');
-  // Tokens are not sent over plain http: that is an emulator, and has a key (S12).
-  const isEmulator = url.startsWith('http:');
-  const key = env['AZURE_STORAGE_KEY'];
-  if (isEmulator && key === undefined) {
-    throw new DrydockError('usage', 'CREDENTIALS_MISSING', `Cannot use "${url}" without a key`, {
-      hint: 'Set AZURE_STORAGE_KEY, or use an https URL',
-    });
+  if (address.kind === 'sqs') {
+    const { openSqsQueue } = await import('./sqs.ts');
+    return openSqsQueue(address.url, address.region);
   }
-  const credential =
-    isEmulator && key !== undefined
-      ? new StorageSharedKeyCredential(account, key)
-      : await entraCredential(undefined, env);
-  const client = new QueueClient(url, credential, {
-    ...blobClientSettings(url, SOCKET_TIMEOUT_MS),
-    retryOptions: { maxTries: TRIES_MAX },
-  });
-  return azureStorageQueue(client);
+  const { openAzureQueue } = await import('./azure-queue.ts');
+  return openAzureQueue(address.url, address.account, env);
 }
 
 /**

@@ -7,6 +7,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { literalKeys } from './literal-keys.ts';
 
 export interface Bundle {
   readonly name: string;
@@ -96,6 +97,7 @@ function options(bundle: Bundle): BuildOptions & { readonly metafile: true } {
     mainFields: ['module', 'main'],
     conditions: ['module', 'import'],
     minify: true,
+    plugins: [literalKeys],
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DrydockError } from '../model/errors.ts';
 import { DURATION, durationMs } from './duration.ts';
 import { LOCATION_FORMS, parseLocationUrl } from './location.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { VERIFY_DEFAULTS } from './config.ts';
 import { KEY_FORMS, parseKeyReference } from './key-reference.ts';
 import { duration, name, stateSchema } from './schema-parts.ts';

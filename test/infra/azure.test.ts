@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { FUNCTION_TIMEOUT_MS } from '../../functions/azure/function-timeout.ts';
 import { ROOT } from '../../infra/build/bundle.ts';
 import { type PackageSize, packageAzure, ZIP_BYTES_MAX } from '../../infra/build/package.ts';
 import { startFunctionApp } from '../support/azure-functions-host.ts';
@@ -20,7 +21,8 @@ describe('the zip of the function app', () => {
   test('keeps to the budget and holds no packages, no settings and no sources', () => {
     expect(size.sizeBytes).toBeLessThanOrEqual(ZIP_BYTES_MAX);
     const foreign = Object.keys(files).filter(
-      (name) => !/^(host\.json|package\.json|main\.mjs|chunks\/[^/]+\.mjs)$/.test(name),
+      (name) =>
+        !/^(host\.json|package\.json|(main|kopia-worker)\.mjs|chunks\/[^/]+\.mjs)$/.test(name),
     );
     expect(foreign.filter((name) => name !== 'drydock.yaml')).toEqual([]);
   });
@@ -31,12 +33,14 @@ describe('the zip of the function app', () => {
     expect(Object.keys(manifest)).not.toContain('dependencies');
   });
 
-  test('loads from what it unpacks to and registers its timer', async () => {
+  test('loads from what it unpacks to and registers its functions', async () => {
     const folder = unzipped(size.zip);
     const { main } = JSON.parse(files['package.json'] ?? '');
-    const app = await startFunctionApp(join(folder, main), {});
+    const env = { DRYDOCK_QUEUE_URL: 'https://acme.queue.core.windows.net/drydock-shards' };
+    const app = await startFunctionApp(join(folder, main), env);
     try {
-      expect(app.functions.map(({ name }) => name)).toEqual(['replicate']);
+      const names = app.functions.map(({ name }) => name);
+      expect(names.sort()).toEqual(['replicate', 'verify', 'verify-on-event', 'worker']);
     } finally {
       await app.close();
       rmSync(folder, { recursive: true });
@@ -54,8 +58,15 @@ describe('host.json', () => {
 
   test('sets a time limit that every plan allows, the one that the function reckons with', () => {
     expect(host.functionTimeout).toBe('00:10:00');
-    const source = readFileSync(join(ROOT, 'functions/azure/replicate.ts'), 'utf8');
-    expect(source).toContain('FUNCTION_TIMEOUT_MS = 10 * 60_000;');
+    expect(FUNCTION_TIMEOUT_MS).toBe(10 * 60_000);
+  });
+
+  test('takes messages as they were sent, one at a time, and gives up after some failures', () => {
+    expect(host.extensions.queues).toMatchObject({
+      messageEncoding: 'none',
+      batchSize: 1,
+      maxDequeueCount: 5,
+    });
   });
 
   test('brings the extensions of version 4', () => {
