@@ -107,6 +107,16 @@ describe('drydock evidence verify', () => {
     ]);
   });
 
+  test('warns of a record that is older than the one it follows', async () => {
+    const { verify, deps } = await stateWith();
+    const at = '2026-01-02T00:00:00.000Z';
+    await appendEvidence(deps, VERIFY, { at, runId: 'run-4', content: {} });
+    const { code, stdout } = await verify();
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^warning EVIDENCE_CLOCK file:/m);
+    expect(stdout).not.toContain('EVIDENCE_BROKEN');
+  });
+
   test('leaves out no chain of which nobody knows whose it is', async () => {
     const { verify, path } = await stateWith();
     await rm(join(path, chainFolder(VERIFY), 'head.json'));

@@ -30,7 +30,10 @@ describe('what released Kopia wrote is whole', () => {
       const [reader] = readers;
       if (reader === undefined) continue;
       const contents = fixture.answer(reader.answers, 'contents') as { deleted: boolean }[];
-      const snapshots = fixture.answer(reader.answers, 'snapshots') as unknown[];
+      const snapshots = fixture.answer(reader.answers, 'snapshots') as { incomplete?: string }[];
+      expect(codesOf(result).has('KOPIA_SNAPSHOT_UNFINISHED')).toBe(
+        snapshots.some(({ incomplete }) => incomplete !== undefined),
+      );
       expect(result.measures['contents']).toBe(contents.filter(({ deleted }) => !deleted).length);
       expect(result.measures['contentsRead']).toBe(result.measures['contents']);
       expect(result.snapshots).toHaveLength(snapshots.length);

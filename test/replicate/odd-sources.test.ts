@@ -197,6 +197,30 @@ describe('replicate() of odd roots', () => {
   });
 });
 
+describe('replicate() of objects whose store knows no checksum of them', () => {
+  test('copies them, and says how many were compared with nothing', async () => {
+    const source = await production((key) => key.startsWith('backups/platform-manual/'));
+    // As S3 tells of an object in parts: its checksum is one of checksums.
+    const blind: ObjectStore = {
+      ...source,
+      async read(key, options) {
+        const { body, info } = await source.read(key, options);
+        const { checksums: _, ...rest } = info;
+        return { body, info: rest };
+      },
+    };
+    const count = (await keysOf(source)).length;
+    const target = memory('target');
+    const report = await runRoute(blind, target);
+    expect(await keysOf(target)).toHaveLength(count);
+    const [found] = report.findings.filter(({ code }) => code === 'CHECKSUM_UNVERIFIED');
+    expect(found).toMatchObject({ severity: 'info', subject: 'memory://source' });
+    expect(found?.message).toContain(`Copied ${count} objects`);
+    const again = await runRoute(source, memory('other'));
+    expect(again.findings.map(({ code }) => code)).not.toContain('CHECKSUM_UNVERIFIED');
+  });
+});
+
 describe('replicate() to a target that fails', () => {
   test('leaves no connection to the source open', async () => {
     const [source, target] = [await production(), memory('target')];
