@@ -5,7 +5,7 @@ import type { VerifyDeps } from '../shared/verify/job.ts';
 /** Decrypts and hashes contents in a thread per core; with one core, in this very thread. */
 export const startChecker: NonNullable<VerifyDeps['startChecker']> = async (spec) => {
   // Loaded when it is needed, and so in a chunk of every bundle: it looks for a file beside that.
-  const { workerUrl } = await import('./cli/kopia/worker-url.ts');
+  const { workerUrl } = await import('./worker-url.ts');
   const cores = availableParallelism();
   return workerChecker(workerUrl(), spec, cores === 1 ? 0 : cores);
 };

@@ -16,12 +16,12 @@ import type {
   VerifyLocation,
 } from '../shared/verify/job.ts';
 import { verify } from '../shared/verify/verify.ts';
-import { passwordFor } from './cli/kopia/password.ts';
 import { connectCluster } from './clients/clusters.ts';
 import { publishReport } from './clients/events.ts';
 import { openSettings } from './clients/settings.ts';
 import { openSigner } from './clients/signing.ts';
 import { startChecker } from './content-checker.ts';
+import { passwordFor } from './kopia-password.ts';
 import { snapshotWitnessOf } from './snapshots.ts';
 import { openState } from './state.ts';
 import { openStore } from './stores.ts';

@@ -12,6 +12,7 @@ import { readOnly } from '../../../shared/stores/read-only.ts';
 import type { ObjectReader } from '../../../shared/stores/store.ts';
 import type { Logger } from '../../../shared/telemetry/logger.ts';
 import { totalsMeter } from '../../../shared/telemetry/meter.ts';
+import { type Password, passwordFor, wrongPassword } from '../../kopia-password.ts';
 import { openStore } from '../../stores.ts';
 import { optionalConfig } from '../config-file.ts';
 import { type CliContext, cliLogger } from '../context.ts';
@@ -19,7 +20,6 @@ import { limitOf } from '../limit.ts';
 import type { GlobalOptions } from '../options.ts';
 import { type NamedPlace, placeWithin } from '../place.ts';
 import { type CliProgress, cliProgress } from '../progress.ts';
-import { type Password, passwordFor, wrongPassword } from './password.ts';
 
 /** Options that every command of `drydock kopia` has. */
 export interface KopiaOptions extends GlobalOptions {

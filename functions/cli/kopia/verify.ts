@@ -23,16 +23,16 @@ import { deadlineAt } from '../../../shared/model/clock.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import type { Report } from '../../../shared/model/report.ts';
 import type { ObjectStore } from '../../../shared/stores/store.ts';
+import { wrongPassword } from '../../kopia-password.ts';
 import { openStore } from '../../stores.ts';
 import { VERSION } from '../../version.ts';
+import { workerUrl } from '../../worker-url.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOfError, exitCodeOfReport, highest } from '../outcome.ts';
 import { json } from '../terminal.ts';
 import { type EachOutcome, eachRepository, errorRecords } from './every.ts';
-import { wrongPassword } from './password.ts';
 import { type KopiaOptions, repositoryUrl, type Session, withSession } from './session.ts';
 import { closingLine, verifiedText } from './verify-text.ts';
-import { workerUrl } from './worker-url.ts';
 
 export interface KopiaVerifyOptions extends KopiaOptions {
   readonly level: VerifyLevel;

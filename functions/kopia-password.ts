@@ -4,10 +4,10 @@ import {
   resolveSecret,
   SECRET_FORMS,
   type SecretReference,
-} from '../../../shared/config/secret.ts';
-import { VELERO_DEFAULT_PASSWORD } from '../../../shared/kopia/format/open-format.ts';
-import { DrydockError } from '../../../shared/model/errors.ts';
-import type { CliContext } from '../context.ts';
+} from '../shared/config/secret.ts';
+import { VELERO_DEFAULT_PASSWORD } from '../shared/kopia/format/open-format.ts';
+import { DrydockError } from '../shared/model/errors.ts';
+import type { StoreContext } from './stores.ts';
 
 /** The variable that is looked into when nothing else names a password. */
 export const PASSWORD_VARIABLE = 'DRYDOCK_KOPIA_PASSWORD';
@@ -30,7 +30,7 @@ export interface Password {
 export async function passwordFor(
   option: string | undefined,
   configured: SecretReference | undefined,
-  env: CliContext['env'],
+  env: StoreContext['env'],
 ): Promise<Password> {
   const sources = { env, readFile: (path: string) => readFile(path, 'utf8') };
   const named = async (reference: SecretReference, origin: string): Promise<Password> => ({
