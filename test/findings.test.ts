@@ -89,10 +89,11 @@ describe('every code has a fixture that raises it', () => {
     }
   });
 
-  test('helpers count as the text of a test, comments do not', () => {
+  test('helpers count as the text of a test; comments and what is denied do not', () => {
     const text = textWithHelpers(import.meta.filename, import.meta.dirname);
     expect(text).toContain('export const REAL_ONLY');
     expect(text).not.toMatch(/^ *\/\//m);
+    expect(text).not.toMatch(/expect\(.*\)\.not\./);
     expect(text).not.toMatch(/^export const FINDINGS/m);
   });
 

@@ -38,14 +38,17 @@ export function uncovered(
   });
 }
 
-/** The text of `file` and of all that it imports below `folder`, without comments. */
+/** Lines that assert nothing, and those that assert that something is not there. */
+const NO_ASSERTION = /^(?:\s*(?:\/\/|\/?\*).*|.*\.not\..*)$/gm;
+
+/** The text of `file` and of all that it imports below `folder`, without `NO_ASSERTION`. */
 export function textWithHelpers(file: string, folder: string): string {
   const seen = new Map<string, string>();
   const open = [file];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     if (seen.has(path)) continue;
     const text = readFileSync(path, 'utf8');
-    seen.set(path, text.replace(/^\s*(?:\/\/|\/?\*).*$/gm, ''));
+    seen.set(path, text.replace(NO_ASSERTION, ''));
     const own = importsOf(text).filter((name) => name.startsWith('.') && name.endsWith('.ts'));
     const targets = own.map((name) => join(dirname(path), name));
     open.push(...targets.filter((target) => !relative(folder, target).startsWith('..')));
