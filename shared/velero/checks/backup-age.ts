@@ -1,7 +1,8 @@
 import { type Finding, finding } from '../../model/finding.ts';
 import type { ObjectInfo } from '../../stores/store.ts';
-import { BACKUP_METADATA, metadataKey } from '../layout.ts';
+import { metadataKey, parseBackupKey } from '../layout.ts';
 import type { BackupFacts } from './backup-facts.ts';
+import { backupSubject, examplesOf } from './plain.ts';
 
 const HOUR_MS = 3_600_000;
 /** Beyond what Velero itself allows: its polls, its queue, a slow upload. */
@@ -22,14 +23,14 @@ export function ageFindings(
   { url, now }: { readonly url: string; readonly now: Date },
 ): readonly Finding[] {
   if (facts.completeness === 'complete') return [];
-  const subject = `${url}/backups/${facts.backup}`;
+  const subject = backupSubject(url, facts.backup);
   const reason = facts.incompleteReason ?? 'it is not complete';
   if (facts.completeness === 'debris') {
     // What is wrong with metadata that is there, the look itself has said.
     if (facts.objects.some(({ key }) => key === metadataKey(facts.backup))) return [];
     if (now.getTime() < newestMs(facts) + UPLOAD_MS) return [unfinished(subject, reason)];
     const message = `Velero ignores this folder: ${reason}`;
-    const files = facts.objects.slice(0, 20).map(({ key }) => key.slice(key.lastIndexOf('/') + 1));
+    const files = examplesOf(facts.objects.map(({ key }) => parseBackupKey(key)?.file ?? key));
     return [finding('BACKUP_DEBRIS', subject, message, { evidence: { files } })];
   }
   const limit = limitOf(facts);
@@ -54,7 +55,7 @@ function limitOf(facts: BackupFacts): { readonly untilMs: number; readonly what:
     return { untilMs: startedMs + allowedMs + MARGIN_MS, what: 'its operations' };
   }
   if (phase.startsWith('Finalizing')) {
-    const metadata = facts.objects.find(({ key }) => key.endsWith(`/${BACKUP_METADATA}`));
+    const metadata = facts.objects.find(({ key }) => key === metadataKey(facts.backup));
     const writtenMs = metadata === undefined ? startedMs : Date.parse(metadata.lastModified);
     return { untilMs: writtenMs + MARGIN_MS, what: 'the finalizer' };
   }

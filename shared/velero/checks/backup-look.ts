@@ -29,6 +29,7 @@ import {
   resourceFacts,
   volumeFacts,
 } from './facts-of.ts';
+import { backupSubject } from './plain.ts';
 import { statusFindings } from './status-findings.ts';
 import { volumeFindings } from './volume-findings.ts';
 
@@ -65,7 +66,7 @@ export async function lookAtBackup(
     ? { state: 'absent', key: artefactKey(backup, CONTENTS_SUFFIX) }
     : await summarizeContents(reader, backup, options);
   const inventory = volumeInventory(artefacts, contents);
-  const subject = `${url}/backups/${backup}`;
+  const subject = backupSubject(url, backup);
   const parsed: BackupRead = {
     subject,
     artefacts,

@@ -1,4 +1,11 @@
+import { shownKey } from '../../stores/keys.ts';
 import { shown } from '../artefacts/json.ts';
+import { BACKUPS } from '../layout.ts';
+
+/** What findings about a backup are about; names of strangers may hold anything. */
+export function backupSubject(url: string, backup: string): string {
+  return `${url}/${BACKUPS}${shownKey(backup)}`;
+}
 
 /** How many examples the evidence of a finding carries. */
 export const EXAMPLES_MAX = 20;

@@ -60,16 +60,15 @@ export const TARBALL_DAMAGES: readonly VeleroDamage[] = [
     (objects) => objects.tar((parts) => [...parts, Buffer.alloc(1024), entry(POD)]),
   ),
   changed(
-    'hidden-among-large',
-    'An attack hides behind many objects that are too large',
-    ['CONTENTS_CUT', 'CONTENTS_DISAGREE', 'COPIES_DIFFER', 'SECRETS_IN_CLEAR', 'TARBALL_HOSTILE'],
+    'object-too-large',
+    'An object is larger than any that an API server keeps',
+    ['CONTENTS_CUT', 'SECRETS_IN_CLEAR'],
     (objects) => {
-      const large = fileEntry('resources/pods/namespaces/shop/x.json', Buffer.alloc(8 * MIB + 1));
-      objects.tar((parts) => [
-        ...parts,
-        ...Array.from({ length: 21 }, () => large),
-        header(POD, 0, '2'),
-      ]);
+      const large = ' '.repeat(8 * MIB + 1);
+      objects.tar((parts) => [...parts, ...copiesOf('pods/namespaces/shop/x.json', large)]);
+      objects.json<ResourceList>('-resource-list.json.gz', (list) => {
+        list['v1/Pod']?.push('shop/x');
+      });
     },
     'frequent-20261121105415',
   ),
@@ -84,26 +83,26 @@ export const TARBALL_DAMAGES: readonly VeleroDamage[] = [
   }),
   changed(
     'entries-very-many',
-    'Twenty thousand objects more than its list has',
+    'Thousands of objects more than its list has',
     ['CONTENTS_DISAGREE'],
     (objects) =>
       objects.tar((parts) => [
         ...parts,
-        ...Array.from({ length: 20_000 }, (_, at) =>
+        ...Array.from({ length: 4000 }, (_, at) =>
           copiesOf(`configmaps/namespaces/platform/c${at}.json`, ''),
         ).flat(),
       ]),
   ),
   changed(
     'namespaces-very-many',
-    'More namespaces than are kept account of',
-    ['CONTENTS_CUT'],
+    'More namespaces than are kept account of, in one copy each',
+    ['CONTENTS_CUT', 'COPIES_DIFFER'],
     (objects) =>
       objects.tar((parts) => [
         ...parts,
         ...Array.from({ length: 20_001 }, (_, at) =>
-          copiesOf(`configmaps/namespaces/n${at}/c.json`, ''),
-        ).flat(),
+          header(`resources/configmaps/namespaces/n${at}/c.json`, 0),
+        ),
       ]),
   ),
   changed(

@@ -159,6 +159,21 @@ describe('the order of writes', () => {
   });
 });
 
+test('a folder with a hostile name reaches no terminal', async () => {
+  const name = '\u001b[2J\u202e%2e"\n';
+  const objects = await openRoot(name);
+  objects.put('velero-backup.json', '{}');
+  objects.put('\u0007', 'x');
+  const { facts, findings } = await sightOf(await objects.store(), name);
+  expect(facts.backup).toBe(name);
+  expect(codesOf(findings)).toEqual(['ARTEFACT_DAMAGED', 'BACKUP_FOREIGN_FILES']);
+  for (const { subject, message, evidence } of findings) {
+    expect([subject, message, ...Object.values(evidence ?? {}).flat()].join(' ')).not.toMatch(
+      /\p{Cc}/u,
+    );
+  }
+});
+
 describe('what is kept', () => {
   test('volumes with what they need, claims, errors', async () => {
     const bucket = await (await openRoot('')).store();
