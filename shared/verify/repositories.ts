@@ -59,10 +59,10 @@ export async function lookAtRepositories(
   return { looks, measures, isCut: false };
 }
 
-/** Amounts are added; of shares and ages the worst counts. */
-function combined(name: string, left: number, right: number): number {
+/** Of measures of several parts: amounts are added; of shares and ages the worst counts. */
+export function combined(name: string, left: number, right: number): number {
   if (name.endsWith('Percent')) return Math.min(left, right);
-  if (name.endsWith('AgeHours') || name === 'slice') return Math.max(left, right);
+  if (name.endsWith('AgeHours') || name.endsWith('slice')) return Math.max(left, right);
   return left + right;
 }
 

@@ -6,6 +6,7 @@ import { type ClusterLook, lookAtCluster } from './cluster.ts';
 import type { VerifyConfig, VerifyDeps, VerifyLocation } from './job.ts';
 import { verifyKopiaLocation } from './kopia-run.ts';
 import type { LocationOutcome, LocationRun } from './location-run.ts';
+import { combined } from './repositories.ts';
 import { verifyVeleroLocation } from './velero-run.ts';
 
 /** What is kept of the time to judge and to write down what was found. */
@@ -84,7 +85,8 @@ function reportOf(
   const measures: Record<string, number> = { locations: outcomes.length };
   for (const outcome of outcomes) {
     for (const [name, value] of Object.entries(outcome.measures)) {
-      measures[name] = (measures[name] ?? 0) + value;
+      const known = measures[name];
+      measures[name] = known === undefined ? value : combined(name, known, value);
     }
   }
   const unreadable = failures.map(({ url, error }) => errorOf(url, error));

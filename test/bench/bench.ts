@@ -9,14 +9,22 @@
  *       --runs <n>                               of each tool; default 5, verifications 3
  *       --made <folder>                          where generated repositories are kept and looked for
  *
- * Workloads: large, small (copying); structure, ten-million, content (verification). Needs the tools
- * of test/real/tools, Python 3 and, for a core each, taskset.
+ * Workloads: large, small (copying); structure, ten-million, content (verification of repositories);
+ * backups (verification of a location with very many). Needs the tools of test/real/tools, Python 3 and, for a core each, taskset.
  */
 import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BUNDLES, bundle } from '../../infra/build/bundle.ts';
+import {
+  type BackupsWorkload,
+  backupsKept,
+  backupsSection,
+  backupsTable,
+  backupsWorkloads,
+  verifyBackups,
+} from './backups.ts';
 import { compareCopies } from './copying.ts';
 import { endMeasured, pinServers } from './measure.ts';
 import { floorsKept, page, type Series, table } from './page.ts';
@@ -50,6 +58,7 @@ async function main(): Promise<number> {
     all.filter(({ name }) => values.only?.includes(name) ?? true);
   const copies = chosen(values.quick ? QUICK_WORKLOADS : WORKLOADS);
   const verifications = chosen(verificationWorkloads(values.quick));
+  const locations = chosen(backupsWorkloads(values.quick));
   const place = await roomyFolder(copies, verifications);
   const folder = await mkdtemp(join(place, 'drydock-bench-'));
   // What the servers and the clients create goes there too.
@@ -75,6 +84,7 @@ async function main(): Promise<number> {
     const broken = [
       ...(await benchCopies(copies, bench)),
       ...(await benchVerifications(verifications, bench)),
+      ...(await benchBackups(locations, bench)),
     ];
     for (const { floor, measured } of broken) say(`Not kept: ${floor} (${measured})`);
     return values.quick || broken.length === 0 ? 0 : 1;
@@ -145,6 +155,25 @@ async function benchVerifications(
     const how = { memoryDisk: place === MEMORY_DISK, loadBefore };
     const text = verificationSection(workload, series, how);
     await writeSection(`verification-${workload.name}`, text);
+  }
+  return broken;
+}
+
+async function benchBackups(
+  workloads: readonly BackupsWorkload[],
+  { folder, closers }: Bench,
+): Promise<readonly Broken[]> {
+  const broken: Broken[] = [];
+  for (const workload of workloads) {
+    const own = join(folder, 'backups');
+    await mkdir(own);
+    const server = await startSource(own);
+    closers.push(server.close);
+    const verified = await verifyBackups(workload, server, own);
+    say(`\n${backupsTable(verified)}\n`);
+    if (!backupsKept(verified)) broken.push({ floor: 'below 512 MiB', measured: 'see the table' });
+    const writes = !values.quick && (values.write || values.only === undefined);
+    if (writes) await writeSection('verification-backups', backupsSection(verified));
   }
   return broken;
 }
