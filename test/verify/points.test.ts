@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RepositoryLook } from '../../shared/ledger/location-look.ts';
 import { RUNGS } from '../../shared/model/rung.ts';
 import type { BackupFacts, VolumeFact } from '../../shared/velero/checks/backup-facts.ts';
 import { type ProtectedApplication, partOf } from '../../shared/verify/applications.ts';
@@ -14,6 +15,7 @@ import { contents, facts, resource, volume } from './facts.ts';
 import { NOW, realFacts, realLook, realWitnesses } from './real-facts.ts';
 
 const real = await realFacts();
+const SHOP_DISK = { namespace: 'shop', name: 'disk' };
 
 function application(name: string, more: Partial<ProtectedApplication> = {}): ProtectedApplication {
   const base = { name, namespaces: [name], labels: new Map(), rpoMs: 1, isConfigured: false };
@@ -79,6 +81,29 @@ describe('the points of a real root', () => {
     expect(standing(empty, stateless)).toBeUndefined();
     expect(of('media-moving', 'media')).toBeUndefined();
     expect(of('lost-upload', 'shop')).toBeUndefined();
+  });
+
+  test('are proven by the oldest of their proofs, when each of their volumes is', () => {
+    const whole = application('both', { namespaces: ['shop', 'billing'] });
+    const at = (billing: Partial<RepositoryLook>) => {
+      const looks = new Map([
+        ['shop', realLook('shop')],
+        ['billing', realLook('billing', billing)],
+      ]);
+      const witnesses = realWitnesses({ repositories: looks });
+      return standing(real.get('frequent-20261121105615'), whole, { witnesses });
+    };
+    const contentProvenAt = '2026-11-19T00:00:00Z';
+    expect(at({ contentProvenAt })).toMatchObject({ rung: 'intact', provenAt: contentProvenAt });
+
+    const disk = { ...real.get('archive-native')?.volumes[0], id: 'shop/disk' } as VolumeFact;
+    const own = real.get('frequent-20261121105615');
+    const mixed = own && { ...own, volumes: [...own.volumes, { ...disk, claim: SHOP_DISK }] };
+    expect(standing(mixed, application('shop'))).toMatchObject({ rung: 'present', isProven: true });
+    const { contentProvenAt: _, ...structure } = realLook('shop');
+    const witnesses = realWitnesses({ repositories: new Map([['shop', structure]]) });
+    const half = standing(mixed, application('shop'), { witnesses });
+    expect(half).toMatchObject({ rung: 'present', isProven: false });
   });
 
   test('say when the run was to go no further', () => {

@@ -126,6 +126,11 @@ test('nothing to save stands; nothing saved does not', () => {
     expect(withLook(undefined, each)).toEqual({ volume: each.id, ...stands });
   }
 
+  // One witness has a handle after all: then the repository says.
+  const named = { ...data, result: 'empty' as const };
+  expect(withLook(realLook('shop'), named)).toMatchObject({ kind: 'kopia', rung: 'intact' });
+  expect(withLook(undefined, named)).toMatchObject({ outcome: 'unchecked' });
+
   const none = { ...unnamed, method: 'none', result: 'unfinished' } as const;
   for (const lost of [
     none,
