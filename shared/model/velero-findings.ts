@@ -119,7 +119,7 @@ export const VELERO_FINDINGS = {
     severity: 'error',
     title: 'The tarball is not what its list says',
     meaning: 'The tarball holds other objects than the resource list of the same backup names',
-    why: 'Objects were left out, or the tarball is not the one that was written with the list: a restore brings back something else than was promised',
+    why: 'Objects were left out, or the tarball is not the one that was written with the list: a restore brings back something else than was promised. A warning where the errors of the backup explain what is lacking',
     fix: 'Compare "velero backup describe <backup> --details" with the kinds in the evidence; restore the tarball from an older version or a replica, or take a new backup',
   },
   COPIES_DIFFER: {

@@ -31,7 +31,10 @@ export interface BackupFacts {
   readonly unreadVolumeLists: readonly string[];
   /** Texts of `-results.gz`; absent when there is none. */
   readonly errors?: ErrorFacts;
-  /** Every artefact that a restore reads is there, parses to its end, and is no attack. */
+  /**
+   * Every artefact that a restore reads is there and parses to its end, the tarball is the one that
+   * belongs to its list, and nothing in it is an attack.
+   */
   readonly isWhole: boolean;
   /** What the bytes alone tell. */
   readonly findings: readonly Finding[];

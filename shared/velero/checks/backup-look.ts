@@ -1,4 +1,4 @@
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, type FindingCode, isAtLeast } from '../../model/finding.ts';
 import type { CallOptions, ObjectInfo, ObjectReader } from '../../stores/store.ts';
 import {
   type BackupArtefacts,
@@ -20,7 +20,7 @@ import {
 import { artefactFindings } from './artefact-findings.ts';
 import type { BackupFacts, BackupObject } from './backup-facts.ts';
 import { type BackupRead, everyArtefact } from './backup-read.ts';
-import { contentsFindings, foreignEntries } from './contents-findings.ts';
+import { contentsFindings } from './contents-findings.ts';
 import {
   compact,
   contentsFacts,
@@ -177,7 +177,7 @@ function factsOf(read: BackupRead, files: readonly ObjectInfo[], now: Date): Bac
     volumes: volumeFacts(inventory.volumes, native),
     unreadVolumeLists: unreadOf(read),
     errors: results.state === 'read' ? errorFacts(results.value.errors) : undefined,
-    isWhole: completeness.kind === 'complete' && isWhole(read),
+    isWhole: completeness.kind === 'complete' && isWhole(read, findings),
     findings,
   });
 }
@@ -207,13 +207,23 @@ function findingsOf(read: BackupRead): readonly Finding[] {
   return checks.flatMap((check) => check(read));
 }
 
-/** Every artefact that a restore reads is there and was read, and nothing in the tarball attacks. */
-function isWhole(read: BackupRead): boolean {
+/** That the tarball, or the whole folder, is not what Velero put there under this name. */
+const FOREIGN: readonly FindingCode[] = [
+  'BACKUP_NAME_DIFFERS',
+  'CONTENTS_DISAGREE',
+  'COPIES_DIFFER',
+  'FORMAT_VERSION_DIFFERS',
+  'TARBALL_HOSTILE',
+];
+
+function isWhole(read: BackupRead, findings: readonly Finding[]): boolean {
   const { artefacts, contents } = read;
   const { backup, metadata, podVolumeBackups, nativeSnapshots } = artefacts;
   const needed = [metadata, contents, podVolumeBackups, nativeSnapshots];
   if (needed.some(({ state }) => state !== 'read')) return false;
-  if (contents.state === 'read' && foreignEntries(contents.value) > 0) return false;
+  const isForeign = ({ code, severity }: Finding): boolean =>
+    FOREIGN.includes(code) && isAtLeast(severity, 'error');
+  if (findings.some(isForeign)) return false;
   return everyArtefact(read).every((each) => {
     const file = parseBackupKey(keyOf(each))?.file ?? '';
     return each.state === 'read' || each.state === 'absent' || !restoreReads(backup, file);

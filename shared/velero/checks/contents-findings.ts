@@ -1,6 +1,10 @@
 import { type Finding, finding } from '../../model/finding.ts';
 import type { ContentsProblem } from '../artefacts/contents.ts';
-import { type ContentsSummary, compareWithList } from '../artefacts/contents-summary.ts';
+import {
+  type ContentsSummary,
+  compareWithList,
+  type ListDifference,
+} from '../artefacts/contents-summary.ts';
 import { shown } from '../artefacts/json.ts';
 import type { BackupCheck, BackupRead } from './backup-read.ts';
 import { contentsFacts } from './facts-of.ts';
@@ -10,7 +14,7 @@ import { counted, EXAMPLES_MAX, plain } from './plain.ts';
 const ATTACKS: readonly ContentsProblem['kind'][] = ['unsafe-path', 'link', 'device'];
 
 /** Entries that Velero never writes: how many. */
-export function foreignEntries({ problemCounts }: ContentsSummary): number {
+function foreignEntries({ problemCounts }: ContentsSummary): number {
   let count = 0;
   for (const [kind, own] of problemCounts) if (kind !== 'too-large-object') count += own;
   return count;
@@ -66,30 +70,47 @@ function hostile(subject: string, summary: ContentsSummary, count: number): Find
 }
 
 function disagreement(read: BackupRead, summary: ContentsSummary): readonly Finding[] {
-  const { resourceList, metadata } = read.artefacts;
+  const { resourceList } = read.artefacts;
   const resources = [...summary.resources.values()];
   // Tarballs of before 1.5 do not name the versions, by which the list is sorted.
   const isOld = resources.length > 0 && resources.every(({ version }) => version === undefined);
   if (resourceList.state !== 'read' || summary.isCut || isOld) return [];
   const differences = compareWithList(summary, resourceList.value);
   if (differences.length === 0) return [];
-  const hooksFailed = metadata.state === 'read' ? (metadata.value.status.hooks?.failed ?? 0) : 0;
-  const isExplained =
-    hooksFailed > 0 &&
-    differences.every(({ kind, listed, found }) => kind === 'v1/Pod' && found < listed);
+  const lacking = differences.reduce((sum, { listed, found }) => sum + listed - found, 0);
+  const why = explanation(read, differences, lacking);
   const kinds = differences
     .slice(0, EXAMPLES_MAX)
     .map(({ kind, listed, found }) => `${plain(kind)}: ${listed} listed, ${found} found`);
-  const message = isExplained
-    ? 'Pods are in its list and not in its tarball, as Velero leaves out pods whose hooks failed'
-    : `${counted(differences.length, 'kind')} of objects differ between the tarball and its list`;
-  const evidence = { kinds, hooksFailed };
+  const message =
+    why === undefined
+      ? `${counted(differences.length, 'kind')} of objects differ between the tarball and its list`
+      : `${counted(lacking, 'object')} of its list ${lacking === 1 ? 'is' : 'are'} not in its tarball: ${why}`;
+  const evidence = { kinds };
   return [
     finding('CONTENTS_DISAGREE', read.subject, message, {
       evidence,
-      ...(isExplained && { severity: 'warning' }),
+      ...(why !== undefined && { severity: 'warning' }),
     }),
   ];
+}
+
+/**
+ * Velero lists an object before it takes it, and one that it then fails to take stays listed; each
+ * costs an error (velero v1.18.2, pkg/backup/item_backupper.go, `backupItemInternal`).
+ */
+function explanation(
+  { artefacts }: BackupRead,
+  differences: readonly ListDifference[],
+  lacking: number,
+): string | undefined {
+  if (artefacts.metadata.state !== 'read') return undefined;
+  const { phase, errors, hooks } = artefacts.metadata.value.status;
+  const isPossible = phase === 'PartiallyFailed' && lacking <= errors;
+  if (!isPossible || differences.some(({ listed, found }) => found >= listed)) return undefined;
+  return (hooks?.failed ?? 0) > 0 && differences.every(({ kind }) => kind === 'v1/Pod')
+    ? 'Velero leaves out pods whose hooks failed'
+    : 'Velero lists objects that it then failed to take';
 }
 
 function copies(subject: string, { copies: agreement }: ContentsSummary): readonly Finding[] {

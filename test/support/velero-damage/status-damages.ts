@@ -119,6 +119,17 @@ export const STATUS_DAMAGES: readonly VeleroDamage[] = [
     (objects) => objects.status({ hookStatus: { hooksAttempted: 3, hooksFailed: 1 } }),
   ),
   changed(
+    'platform-manual',
+    'object-not-taken',
+    'Velero failed to take an object that it had listed',
+    ['BACKUP_PARTIALLY_FAILED', 'CONTENTS_DISAGREE'],
+    (objects) => {
+      objects.tar((parts) => parts.filter(({ name }) => !name.includes('/internal-1.json')));
+      objects.status({ phase: 'PartiallyFailed', errors: 1 });
+      objects.gzip('-results.gz', '{"errors":{"namespaces":{"platform":["no"]}},"warnings":null}');
+    },
+  ),
+  changed(
     FREQUENT,
     'volume-failed',
     'The data of a volume could not be taken',

@@ -7,6 +7,7 @@ import { lookAtBackup } from '../../../shared/velero/checks/backup-look.ts';
 import { readRoot } from '../../../shared/velero/checks/root.ts';
 import { loadFixture } from '../../support/fixtures.ts';
 import { LATER } from '../../support/velero-damage/damage.ts';
+import { VELERO_DAMAGES } from '../../support/velero-damage/damages.ts';
 import { openRoot, PREFIX, type VeleroObjects } from '../../support/velero-damage/objects.ts';
 import { codesOf, sightOf, URL } from './looks.ts';
 
@@ -172,6 +173,18 @@ test('a folder with a hostile name reaches no terminal', async () => {
       /\p{Cc}/u,
     );
   }
+});
+
+test.each([
+  ['shop-failing-hook', 'Velero leaves out pods whose hooks failed'],
+  ['object-not-taken', 'Velero lists objects that it then failed to take'],
+])('%s: what a list has and the tarball lacks is explained', async (name, why) => {
+  const damage = VELERO_DAMAGES.find((each) => each.name === name);
+  const bucket = await (damage?.make() ?? (await openRoot(name)).store());
+  const { facts } = await sightOf(bucket, damage?.backup ?? name);
+  const found = facts.findings.find(({ code }) => code === 'CONTENTS_DISAGREE');
+  expect(found).toMatchObject({ severity: 'warning', message: expect.stringContaining(why) });
+  expect(facts.isWhole).toBe(true);
 });
 
 describe('what is kept', () => {
