@@ -27,10 +27,17 @@ export function configCommand(context: CliContext): Command {
     .action(async (_options: unknown, self: Command) => {
       const { config: file, output } = self.optsWithGlobals<GlobalOptions>();
       const { requiredConfig } = await import('./config-file.ts');
-      const { locations, routes } = await requiredConfig(file);
+      const { clusters, locations, protect, routes } = await requiredConfig(file);
       const name = file ?? CONFIG_FILE;
-      const facts = { file: name, valid: true, locations: locations.size, routes: routes.length };
-      const has = `${count(locations.size, 'location')}, ${count(routes.length, 'route')}`;
+      const applications = protect?.applications?.length ?? 0;
+      const counts = { locations: locations.size, routes: routes.length };
+      const facts = { file: name, valid: true, ...counts, clusters: clusters.size, applications };
+      const has = [
+        count(locations.size, 'location'),
+        ...(clusters.size > 0 ? [count(clusters.size, 'cluster')] : []),
+        ...(applications > 0 ? [count(applications, 'application')] : []),
+        count(routes.length, 'route'),
+      ].join(', ');
       context.stdout.write(output === 'json' ? `${json(facts)}\n` : `${name} is valid: ${has}\n`);
     });
   command

@@ -189,7 +189,12 @@ replicate:
       stderr: '',
     });
     const { stdout } = await drydock(['config', 'validate', '-o', 'json'], { cwd });
-    expect(parsed(stdout)).toMatchObject({ valid: true, locations: 2, routes: 1 });
+    expect(parsed(stdout)).toMatchObject({ valid: true, locations: 2, routes: 1, clusters: 0 });
+    const more = 'clusters: { lab: { inCluster: true } }\nprotect:\n  applications:\n';
+    const text = `${GOOD}${more}    - { name: shop, namespaces: [shop] }\n`;
+    await writeFile(join(cwd, 'drydock.yaml'), text);
+    const whole = await drydock(['config', 'validate'], { cwd });
+    expect(whole.stdout).toContain('valid: 2 locations, 1 cluster, 1 application, 1 route\n');
   });
 
   test('validate names file, line, column and the nearest key of what is wrong', async () => {
