@@ -14,7 +14,7 @@ export const LOCATION_FINDINGS = {
     severity: 'critical',
     title: 'The encryption key cannot be used',
     meaning:
-      'The key that the bucket or storage account encrypts with is disabled, expired, gone, or without its key material',
+      'The key that the bucket or storage account encrypts with is disabled, gone, or without its key material',
     why: 'Backups can be neither written nor read while it is so: a restore fails with "access denied" although every object is there',
     fix: 'Enable the key: "aws kms enable-key --key-id <arn>" or "az keyvault key set-attributes --id <url> --enabled true"; then verify again',
   },
@@ -36,11 +36,11 @@ export const LOCATION_FINDINGS = {
   },
   OBJECTS_ARCHIVED: {
     severity: 'error',
-    title: 'A backup lies in an archive tier',
+    title: 'A backup is readable for some days only',
     meaning:
-      'Objects of the backup have a storage class that cannot be read before it is brought back; the evidence names them',
-    why: 'Velero cannot restore the backup, nor Drydock check it, until every one of these objects was brought back, which takes hours and costs a fee',
-    fix: 'Bring them back ("aws s3api restore-object", or "az storage blob set-tier --tier Hot"), and take the location out of the lifecycle rules that archive',
+      'Objects of the backup belong to an archive tier of the store, though none that was read was refused: what S3 gives out is a copy that somebody brought back for some days; the evidence names them',
+    why: 'When these copies end, Velero cannot restore the backup any more, nor Drydock check it, before they are brought back once more, which takes hours and costs a fee',
+    fix: 'Copy the objects over themselves into a class that is read at once ("aws s3 cp --recursive --storage-class STANDARD s3://<bucket>/<prefix>/backups/<name>/ s3://<bucket>/<prefix>/backups/<name>/"), and take the location out of the lifecycle rules that archive',
   },
   SETTINGS_UNCHECKED: {
     severity: 'info',

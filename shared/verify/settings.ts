@@ -26,13 +26,18 @@ export function settingsFindings(question: SettingsQuestion): readonly Finding[]
   ];
 }
 
-/** One finding per backup that has objects in an archive tier. */
+/**
+ * One finding per backup with objects of an archive class that could be read all the same: of S3
+ * that is a copy which somebody brought back for some days. What could not be read is a finding of
+ * the look itself.
+ */
 export function archivedFindings(url: string, facts: readonly BackupFacts[]): readonly Finding[] {
-  return facts.flatMap(({ backup, objects }) => {
+  return facts.flatMap(({ backup, objects, findings }) => {
     const archived = objects.filter(({ storageClass }) => readCost(storageClass) === 'archived');
     const [first] = archived;
-    if (first === undefined) return [];
-    const message = `${archived.length} of ${objects.length} objects cannot be read, the first in ${first.storageClass}: "${first.key}"`;
+    const isKnown = findings.some(({ code }) => code === 'ARTEFACT_ARCHIVED');
+    if (first === undefined || isKnown) return [];
+    const message = `${archived.length} of ${objects.length} objects belong to an archive tier, the first to ${first.storageClass}: "${first.key}"`;
     const evidence = { objects: archived.slice(0, SHOWN_MAX).map(({ key }) => key) };
     return [finding('OBJECTS_ARCHIVED', `${url}/${BACKUPS}${backup}`, message, { evidence })];
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseLocationUrl } from '../../shared/config/location.ts';
+import { finding } from '../../shared/model/finding.ts';
 import type { LifecycleRule, Setting, StoreSettings } from '../../shared/stores/settings.ts';
 import {
   archivedFindings,
@@ -175,14 +176,16 @@ test('what was not told is one finding, with every reason and every right', () =
   });
 });
 
-test('objects in an archive tier, by backup', () => {
+test('objects of an archive tier that could be read, by backup', () => {
   const objects = [
     object('backups/old/old.tar.gz', { storageClass: 'DEEP_ARCHIVE' }),
     object('backups/old/velero-backup.json'),
   ];
   const cool = object('backups/new/new.tar.gz', { storageClass: 'GLACIER_IR' });
+  const known = finding('ARTEFACT_ARCHIVED', `${URL}/backups/known`, 'It lies there');
   const found = archivedFindings(URL, [
     facts({ backup: 'old', objects }),
+    facts({ backup: 'known', objects, findings: [known] }),
     facts({ backup: 'new', objects: [cool] }),
     facts(),
   ]);
