@@ -3,6 +3,7 @@ import type { Rung } from '../model/rung.ts';
 import { shownReference } from '../snapshots/snapshot-error.ts';
 import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
 import type { VolumeFact } from '../velero/checks/backup-facts.ts';
+import { isChosenSkip } from '../velero/checks/skipped.ts';
 import { isCloudSnapshot, type SnapshotHome, snapshotState } from './snapshot-home.ts';
 
 /** Who can say something about the data of volumes. What is not in a map was not asked. */
@@ -68,7 +69,7 @@ function standingOfData(
   seenAt: string,
 ): DataStanding {
   const { method, result, handle } = volume;
-  if (method === 'skipped') return NOTHING_TO_SAVE;
+  if (method === 'skipped') return ofSkipped(volume);
   if (method === 'none') return reported('nothing', 'missing', 'the backup holds no data of it');
   const kind = kindOf(volume);
   if (result === 'failed') return reported(kind, 'missing', 'saving its data failed');
@@ -83,6 +84,12 @@ function standingOfData(
   if (kind === 'kopia') return ofKopia(volume, witnesses, seenAt);
   const holder = kind === 'restic' ? 'restic, which is not read' : 'a form that is not known here';
   return reported(kind, 'unchecked', `its data is in ${holder}`);
+}
+
+/** A restore makes an empty volume: that is no recovery point, unless somebody wanted it so. */
+function ofSkipped(volume: VolumeFact): DataStanding {
+  if (isChosenSkip(volume)) return NOTHING_TO_SAVE;
+  return reported('nothing', 'missing', 'Velero saved no data of it, and nobody chose to skip it');
 }
 
 function reported(

@@ -126,6 +126,14 @@ test('nothing to save stands; nothing saved does not', () => {
     expect(withLook(undefined, each)).toEqual({ volume: each.id, ...stands });
   }
 
+  // Nobody chose to leave it out: no method applied, which is how volumes are lost unnoticed.
+  const reason = 'volumeSnapshot: not satisfy the criteria for VolumePolicy;';
+  expect(withLook(undefined, { ...skipped, reason })).toMatchObject({
+    rung: 'reported',
+    isProven: false,
+    outcome: 'missing',
+  });
+
   // One witness has a handle after all: then the repository says.
   const named = { ...data, result: 'empty' as const };
   expect(withLook(realLook('shop'), named)).toMatchObject({ kind: 'kopia', rung: 'intact' });
