@@ -41,7 +41,9 @@ export function parseQueueUrl(text: string): QueueAddress {
       const region = /^(?:sqs\.)?([a-z0-9-]+)\.(?:queue\.)?amazonaws\.com/.exec(hostname)?.[1];
       return { kind: 'sqs', url, ...(region !== undefined && { region }) };
     }
-    if (/^[a-z0-9]{3,24}$/.test(first) && name !== '' && more.length === 0) {
+    // Of an emulator, which has a key: a token is sent to Azure's own hosts alone.
+    const isPlain = url.startsWith('http:');
+    if (isPlain && /^[a-z0-9]{3,24}$/.test(first) && name !== '' && more.length === 0) {
       return { kind: 'azure', url, account: first };
     }
   }

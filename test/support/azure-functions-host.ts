@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 export interface Binding {
   readonly type: string;
   readonly schedule?: string;
+  readonly queueName?: string;
 }
 
 export interface RegisteredFunction {
@@ -27,10 +28,13 @@ export type AzureOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string; readonly stack: string };
 
+/** What a trigger hands over, in the types that the host tells it by. */
+export type TypedData = { readonly json: string } | { readonly string: string };
+
 export type ToWorker = {
   readonly id: string;
   readonly name: string;
-  readonly triggerData: unknown;
+  readonly triggerData: TypedData;
 };
 
 export type FromWorker =
@@ -42,6 +46,8 @@ export interface FunctionApp {
   readonly functions: readonly RegisteredFunction[];
   /** Fires a timer trigger, with the data that the host sends. */
   fireTimer(name: string, isPastDue?: boolean): Promise<AzureOutcome>;
+  /** Fires a queue trigger with a message's text, which the host parses where it is JSON. */
+  fireQueue(name: string, text: string): Promise<AzureOutcome>;
   readonly log: readonly LogLine[];
   /** What the app wrote to its own output. */
   output(): string;
@@ -82,16 +88,19 @@ export async function startFunctionApp(
     });
   });
 
+  const fire = (name: string, triggerData: TypedData): Promise<AzureOutcome> =>
+    new Promise((resolve) => {
+      const id = randomUUID();
+      pending.set(id, resolve);
+      child.send({ id, name, triggerData } satisfies ToWorker);
+    });
+
   return {
     functions,
     log,
     output: () => output,
-    fireTimer: (name, isPastDue = false) =>
-      new Promise((resolve) => {
-        const id = randomUUID();
-        pending.set(id, resolve);
-        child.send({ id, name, triggerData: timerData(isPastDue) } satisfies ToWorker);
-      }),
+    fireTimer: (name, isPastDue = false) => fire(name, { json: timerData(isPastDue) }),
+    fireQueue: (name, text) => fire(name, isJson(text) ? { json: text } : { string: text }),
     close: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const closed = once(child, 'close');
@@ -102,13 +111,21 @@ export async function startFunctionApp(
 }
 
 /** As the host writes it: PascalCase, which the library turns into camelCase. */
-function timerData(isPastDue: boolean): unknown {
+function timerData(isPastDue: boolean): string {
   const [Last, Next] = ['2026-01-01T00:17:00+00:00', '2026-01-01T01:17:00+00:00'];
-  return {
+  return JSON.stringify({
     Schedule: { AdjustForDST: true },
     ScheduleStatus: { Last, Next, LastUpdated: Last },
     IsPastDue: isPastDue,
-  };
+  });
+}
+
+function isJson(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === 'object';
+  } catch {
+    return false;
+  }
 }
 
 function workerEnvironment(): Record<string, string> {

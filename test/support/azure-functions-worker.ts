@@ -75,11 +75,10 @@ async function invoke({ id, name, triggerData }: ToWorker): Promise<void> {
   const { metadata, callback } = registered;
   const bindings = Object.entries(metadata.bindings);
   const trigger = bindings.find(([, { type }]) => type.endsWith('Trigger'))?.[0];
-  const data = { json: JSON.stringify(triggerData) };
   const invocation = model.getInvocationModel({
     invocationId: id,
     metadata,
-    request: { inputData: [{ name: trigger, data }], triggerMetadata: {} },
+    request: { inputData: [{ name: trigger, data: triggerData }], triggerMetadata: {} },
     log: functionsCore.log,
     state: undefined,
   });

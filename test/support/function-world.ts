@@ -5,6 +5,7 @@ import { type Azurite, startAzurite } from './azurite.ts';
 import { type EventBusServer, startEventBus } from './event-bus.ts';
 import { fixtureOnServer } from './fixture-stores.ts';
 import { type Fixture, loadFixture } from './fixtures.ts';
+import type { S3Event } from './s3-server/events.ts';
 import { type S3Server, startS3Server } from './s3-server/server.ts';
 
 /** What the functions of both clouds reach in their tests, all of it on loopback. */
@@ -12,6 +13,8 @@ export interface FunctionWorld {
   readonly s3: S3Server;
   readonly azurite: Azurite;
   readonly bus: EventBusServer;
+  /** What S3 told EventBridge of the objects that were written by requests, in that order. */
+  readonly events: readonly S3Event[];
   readonly fixture: Fixture;
   /** What the cloud would hand to the process: credentials, and where EventBridge is. */
   readonly env: Readonly<Record<string, string>>;
@@ -28,7 +31,8 @@ export interface FunctionWorld {
 export async function startFunctionWorld(): Promise<FunctionWorld> {
   const fixture = await loadFixture('velero/v1.18.2');
   const folder = await mkdtemp(join(tmpdir(), 'drydock-functions-'));
-  const s3 = await startS3Server();
+  const events: S3Event[] = [];
+  const s3 = await startS3Server({ onEvent: (event) => void events.push(event) });
   const [azurite, bus] = await Promise.all([startAzurite(), startEventBus()]);
   for (const bucket of ['origin', 'copy', 'drydock-state']) s3.createBucket(bucket);
   await fixtureOnServer(fixture, s3, 'origin');
@@ -40,6 +44,7 @@ export async function startFunctionWorld(): Promise<FunctionWorld> {
     s3,
     azurite,
     bus,
+    events,
     fixture,
     env: {
       AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
@@ -81,6 +86,18 @@ export function routeConfig(from: string, to: string, state: string): string[] {
     `  replica: { url: "${to}", layout: velero }`,
     'replicate:',
     '  routes: [{ name: away, source: origin, target: replica }]',
+    'events: { bus: drydock }',
+  ];
+}
+
+/** A configuration of two locations to verify, with a bus. */
+export function verifyConfig(first: string, second: string, state: string): string[] {
+  return [
+    'version: 1',
+    `state: ${state}`,
+    'locations:',
+    `  first: { url: "${first}", layout: velero }`,
+    `  second: { url: "${second}", layout: velero }`,
     'events: { bus: drydock }',
   ];
 }

@@ -34,8 +34,11 @@ export type LambdaOutcome =
   | { readonly kind: 'exit'; readonly code: number | null };
 
 export interface Lambda {
-  /** Invokes once, in the process of the call before unless that one ended. */
-  invoke(event: unknown, timeoutMs?: number): Promise<LambdaOutcome>;
+  /**
+   * Invokes once, in the process of the call before unless that one ended.
+   * @param toldMs what the function is told of its time, where that is less than it has
+   */
+  invoke(event: unknown, timeoutMs?: number, toldMs?: number): Promise<LambdaOutcome>;
   /** Everything that the function wrote, in order. */
   logs(): string;
   close(): Promise<void>;
@@ -43,13 +46,13 @@ export interface Lambda {
 
 interface Invocation {
   readonly id: string;
-  readonly timeoutMs: number;
+  readonly toldMs: number;
   readonly event: string;
   readonly settle: (outcome: LambdaOutcome) => void;
 }
 
 const BOOTSTRAP = join(import.meta.dirname, 'lambda-bootstrap.ts');
-const FUNCTION_ARN = 'arn:aws:lambda:eu-central-1:123456789012:function:drydock-test-replicate';
+const FUNCTION_ARN = 'arn:aws:lambda:eu-central-1:123456789012:function:drydock-test';
 
 export async function startLambda(options: LambdaOptions): Promise<Lambda> {
   let current: Invocation | undefined;
@@ -63,7 +66,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     waiting.writeHead(200, {
       'content-type': 'application/json',
       'lambda-runtime-aws-request-id': current.id,
-      'lambda-runtime-deadline-ms': String(Date.now() + current.timeoutMs),
+      'lambda-runtime-deadline-ms': String(Date.now() + current.toldMs),
       'lambda-runtime-invoked-function-arn': FUNCTION_ARN,
       'lambda-runtime-trace-id': 'Root=1-00000000-000000000000000000000000;Sampled=0',
     });
@@ -121,7 +124,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
   };
 
   return {
-    invoke: async (event, timeoutMs = options.timeoutMs) => {
+    invoke: async (event, timeoutMs = options.timeoutMs, toldMs = timeoutMs) => {
       if (current !== undefined) throw new Error('one invocation at a time');
       if (child === undefined) start();
       const outcome = await new Promise<LambdaOutcome>((resolve) => {
@@ -130,7 +133,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
           clearTimeout(timer);
           resolve(settled);
         };
-        current = { id: randomUUID(), timeoutMs, event: JSON.stringify(event), settle };
+        current = { id: randomUUID(), toldMs, event: JSON.stringify(event), settle };
         meet();
       });
       current = undefined;
@@ -153,10 +156,10 @@ function lambdaEnvironment(options: LambdaOptions, port: number): Record<string,
     AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
     _HANDLER: options.handler,
     LAMBDA_TASK_ROOT: options.taskRoot,
-    AWS_LAMBDA_FUNCTION_NAME: 'drydock-test-replicate',
+    AWS_LAMBDA_FUNCTION_NAME: 'drydock-test',
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
-    AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/drydock-test-replicate',
+    AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/drydock-test',
     AWS_LAMBDA_LOG_STREAM_NAME: '2026/01/01/[$LATEST]0',
     AWS_REGION: 'eu-central-1',
     AWS_EC2_METADATA_DISABLED: 'true',
