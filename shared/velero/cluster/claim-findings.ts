@@ -1,5 +1,6 @@
 import { type Finding, finding } from '../../model/finding.ts';
 import type { BackupFacts } from '../checks/backup-facts.ts';
+import { counted, examplesOf, plain } from '../checks/plain.ts';
 import { SYSTEM_NAMESPACES, subjectOf } from './coverage-findings.ts';
 import type { VeleroCluster } from './velero-cluster.ts';
 
@@ -13,7 +14,6 @@ export interface ClaimQuestion {
 }
 
 const DAY_MS = 24 * 3_600_000;
-const CLAIMS_SHOWN = 50;
 
 /**
  * Claims that no complete backup contains, although there was time for it: bound, a day old, and
@@ -39,8 +39,8 @@ export function claimFindings(question: ClaimQuestion): readonly Finding[] {
     else names.push(claim.name);
   }
   return [...bare].sort().map(([namespace, names]) => {
-    const message = `No complete backup contains ${names.length} of the bound claims of the namespace "${namespace}"`;
-    const evidence = { claims: names.sort().slice(0, CLAIMS_SHOWN) };
+    const message = `No complete backup contains ${counted(names.length, 'bound claim')} of the namespace ${plain(namespace)}`;
+    const evidence = { claims: examplesOf(names.sort()) };
     return finding('CLAIM_UNPROTECTED', subjectOf(url, namespace), message, { evidence });
   });
 }

@@ -1,4 +1,6 @@
 import { type Finding, finding } from '../../model/finding.ts';
+import { counted, examplesOf } from '../checks/plain.ts';
+import { commandWord } from './kubectl.ts';
 import type { Told, VeleroCluster } from './velero-cluster.ts';
 
 /** What is asked of a cluster, in plain words. */
@@ -11,8 +13,6 @@ const PARTS = [
   ['claims', 'volume claims'],
   ['customResources', 'custom resources'],
 ] as const satisfies readonly (readonly [keyof VeleroCluster, string])[];
-
-const KINDS_SHOWN = 20;
 
 /**
  * That a cluster, or a part of it, could not be asked: one finding, whatever the number of parts.
@@ -42,12 +42,12 @@ export function clusterUnchecked(
     ];
   }
   if (unreadKinds.length === 0) return [];
-  const message = `Cannot list ${unreadKinds.length} kinds of custom resources of the cluster "${name}"`;
+  const message = `Cannot list ${counted(unreadKinds.length, 'kind')} of custom resources of the cluster "${name}"`;
   return [
     finding('CLUSTER_UNCHECKED', subject, message, {
       severity: 'info',
-      hint: `Try: kubectl get ${unreadKinds[0]} --all-namespaces`,
-      evidence: { kinds: unreadKinds.slice(0, KINDS_SHOWN) },
+      hint: `Try: kubectl get ${commandWord(unreadKinds[0] ?? '', '<kind>')} --all-namespaces`,
+      evidence: { kinds: examplesOf(unreadKinds) },
     }),
   ];
 }

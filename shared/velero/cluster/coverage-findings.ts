@@ -1,4 +1,5 @@
 import { type Finding, finding } from '../../model/finding.ts';
+import { counted, examplesOf, plain } from '../checks/plain.ts';
 import { matches, runs, type ScheduleScope, scheduleScope } from './schedule-scope.ts';
 import type { ClusterClaim, Told, VeleroCluster } from './velero-cluster.ts';
 
@@ -18,8 +19,6 @@ export const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set([
   'velero',
 ]);
 
-const NAMES_SHOWN = 20;
-
 /**
  * What the schedules of a cluster leave out, whatever location they write to: excluded namespaces,
  * and those with claims or custom resources that no schedule takes. Of what is not told nothing is
@@ -29,7 +28,7 @@ export function coverageFindings(question: CoverageQuestion): readonly Finding[]
   const { cluster, unprotected } = question;
   if (cluster.schedules.outcome === 'unchecked') return [];
   const scopes = cluster.schedules.value.filter(runs).map(scheduleScope);
-  const silent = new Set([...SYSTEM_NAMESPACES, ...unprotected]);
+  const silent = new Set([...SYSTEM_NAMESPACES, cluster.namespace, ...unprotected]);
   return [...excluded(scopes, silent, question), ...unscheduled(scopes, silent, question)];
 }
 
@@ -47,12 +46,12 @@ function excluded(
   }
   return [...schedulesOf].sort(byName).map(([namespace, schedules]) => {
     const taker = scopes.find((scope) => scope.takesNamespace(namespace));
-    const by = schedules.slice(0, NAMES_SHOWN).join(', ');
-    const other = taker === undefined ? '' : `, and taken by ${taker.schedule}`;
-    const message = `The namespace "${namespace}" is excluded by the schedule ${by}${other}`;
+    const by = examplesOf(schedules).join(', ');
+    const other = taker === undefined ? '' : `, and taken by ${plain(taker.schedule)}`;
+    const message = `The namespace ${plain(namespace)} is excluded by ${by}${other}`;
     return finding('NAMESPACE_EXCLUDED', subjectOf(url, namespace), message, {
       ...(taker !== undefined && { severity: 'info' as const }),
-      evidence: { schedules: schedules.slice(0, NAMES_SHOWN) },
+      evidence: { schedules: examplesOf(schedules) },
     });
   });
 }
@@ -81,11 +80,11 @@ function unscheduled(
     if (silent.has(namespace) || isTaken(namespace, own, scopes)) return [];
     const kinds = custom.get(namespace) ?? [];
     const holds = [
-      ...(own.length > 0 ? [`${own.length} volume claims`] : []),
+      ...(own.length > 0 ? [counted(own.length, 'volume claim')] : []),
       ...(kinds.length > 0 ? [`custom resources (${kinds.slice(0, 3).join(', ')})`] : []),
     ].join(' and ');
-    const message = `No schedule takes the namespace "${namespace}", which holds ${holds}`;
-    const evidence = { claims: own.slice(0, NAMES_SHOWN).map(({ name }) => name), kinds };
+    const message = `No schedule takes the namespace ${plain(namespace)}, which holds ${holds}`;
+    const evidence = { claims: examplesOf(own.map(({ name }) => name)), kinds };
     const severity = own.length > 0 ? ('error' as const) : ('warning' as const);
     const subject = subjectOf(url, namespace);
     return [finding('NAMESPACE_UNSCHEDULED', subject, message, { severity, evidence })];
@@ -117,7 +116,7 @@ function grouped(claims: readonly ClusterClaim[]): ReadonlyMap<string, readonly 
 
 /** A namespace as the subject of findings. */
 export function subjectOf(url: string, namespace: string): string {
-  return `${url} namespace ${namespace}`;
+  return `${url} namespace ${plain(namespace)}`;
 }
 
 function byName([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {

@@ -1,9 +1,10 @@
 import { type Finding, finding } from '../../model/finding.ts';
-import { shown } from '../artefacts/json.ts';
 import type { BackupFacts, ResourceFacts } from '../checks/backup-facts.ts';
+import { backupSubject, plain, readable } from '../checks/plain.ts';
 import { progressOf, type ServerLoad } from '../schedule/backup-progress.ts';
 import { SLOT_LIMITS } from '../schedule/slot-types.ts';
 import { hasQueue } from '../schedule/slots.ts';
+import { commandWord, kubectlIn } from './kubectl.ts';
 import type { ClusterBackup, StorageLocation, VeleroCluster } from './velero-cluster.ts';
 
 export interface DisagreementQuestion {
@@ -75,10 +76,6 @@ function isOf(
   return location.isDefault && (name === undefined || !known.has(name));
 }
 
-function subjectOf(name: string, { url }: DisagreementQuestion): string {
-  return `${url}/backups/${name}`;
-}
-
 /** What both know, or only the cluster, of a backup that has ended there. */
 function ofBackup(
   backup: ClusterBackup,
@@ -87,7 +84,7 @@ function ofBackup(
 ): readonly Finding[] {
   const { name, status, deletingSince } = backup;
   const { now } = question;
-  const subject = subjectOf(name, question);
+  const subject = backupSubject(question.url, name);
   if (deletingSince !== undefined) {
     if (ageMs(deletingSince, now) <= DELETION_MS) return [];
     const since = `${hours(ageMs(deletingSince, now))} ago`;
@@ -101,7 +98,9 @@ function ofBackup(
   if (status.meaning === 'ended') {
     if (!settled) return [];
     if (stored === undefined) {
-      return status.phase === 'Failed' ? [failed(subject, backup)] : [absent(subject, backup)];
+      return status.phase === 'Failed'
+        ? [failed(subject, backup)]
+        : [absent(subject, backup, question)];
     }
     // What Velero never writes is a finding of the store by itself.
     const isComparable = stored.meaning === 'ended' || stored.meaning === 'at-work';
@@ -115,13 +114,17 @@ function ofBackup(
 
 /** The store knows nothing of a backup whose upload failed, or that a restart of Velero ended. */
 function failed(subject: string, { status }: ClusterBackup): Finding {
-  const reason = status.failureReason === undefined ? '' : `: ${shown(status.failureReason)}`;
+  const reason = status.failureReason === undefined ? '' : `: ${readable(status.failureReason)}`;
   return finding('BACKUP_FAILED', subject, `It failed, and the store does not hold it${reason}`);
 }
 
-function absent(subject: string, { name, status }: ClusterBackup): Finding {
+function absent(
+  subject: string,
+  { name, status }: ClusterBackup,
+  { cluster }: DisagreementQuestion,
+): Finding {
   const message = `It is ${status.phase} in the cluster, and the store does not hold it`;
-  const hint = `Look for older versions of the objects below "backups/${name}/", and compare the bucket of the location: kubectl -n velero get backupstoragelocations -o yaml`;
+  const hint = `Look for older versions of the objects below "backups/${plain(name)}/", and compare the bucket of the location: ${kubectlIn(cluster.namespace)} get backupstoragelocations -o yaml`;
   return finding('BACKUP_NOT_IN_STORE', subject, message, { hint });
 }
 
@@ -130,7 +133,7 @@ function disagreeing(subject: string, backup: ClusterBackup, stored: ResourceFac
   const { phase } = backup.status;
   const isGoodHere = phase === 'Completed' || phase === 'PartiallyFailed';
   const severity = !isGoodHere ? 'warning' : stored.meaning === 'ended' ? 'error' : 'critical';
-  const message = `It is ${shown(phase)} in the cluster and ${shown(stored.phase)} in the store`;
+  const message = `It is ${readable(phase)} in the cluster and ${readable(stored.phase)} in the store`;
   const evidence = { inCluster: phase.slice(0, 100), inStore: stored.phase.slice(0, 100) };
   return finding('BACKUP_PHASE_DISAGREES', subject, message, { severity, evidence });
 }
@@ -150,11 +153,11 @@ function refused(
         (other.status.phase === 'Completed' || other.status.phase === 'PartiallyFailed') &&
         (other.createdAt?.getTime() ?? 0) > (createdAt?.getTime() ?? 0),
     );
-  const reasons = status.validationErrors.slice(0, ERRORS_SHOWN).map(shown);
+  const reasons = status.validationErrors.slice(0, ERRORS_SHOWN).map(readable);
   const message = `Velero refused it: ${reasons.join('; ') || 'no reason is given'}`;
-  const hint = `Remove the cause, then: kubectl -n velero delete backups.velero.io ${name}`;
+  const hint = `Remove the cause, then: ${kubectlIn(question.cluster.namespace)} delete backups.velero.io ${commandWord(name)}`;
   const more = isPast ? { severity: 'info' as const, hint } : { hint };
-  return [finding('BACKUP_REFUSED', subjectOf(name, question), message, more)];
+  return [finding('BACKUP_REFUSED', backupSubject(question.url, name), message, more)];
 }
 
 /** Of what the store cannot know; the rest is judged by what is stored. */
@@ -175,7 +178,7 @@ function stuck(
   const progress = progressOf(found, createdAt, load, SLOT_LIMITS, question.now);
   if (progress.kind !== 'stuck') return [];
   const message = `It does not get on: ${progress.reason}`;
-  return [finding('BACKUP_STUCK', subjectOf(name, question), message)];
+  return [finding('BACKUP_STUCK', backupSubject(question.url, name), message)];
 }
 
 function loadOf(all: readonly ClusterBackup[], serverVersion: string | undefined): ServerLoad {
@@ -199,9 +202,10 @@ function unknown(facts: BackupFacts, question: DisagreementQuestion): readonly F
   if (!(settled > RACE_MS)) return [];
   const severity = ageMs(writtenAt, now) > SYNC_SURELY_MS ? 'warning' : 'info';
   const message = `It is ${facts.resource.phase} in the store, and the cluster does not know it although it has synchronised since`;
-  const hint = `Look at why: kubectl -n velero logs deploy/velero | grep ${JSON.stringify(facts.backup)}; and at who wrote it, in the access log of the store`;
+  const logs = `${kubectlIn(cluster.namespace)} logs deploy/velero | grep ${commandWord(facts.backup)}`;
+  const hint = `Look at why: ${logs}; and at who wrote it, in the access log of the store`;
   return [
-    finding('BACKUP_NOT_IN_CLUSTER', subjectOf(facts.backup, question), message, {
+    finding('BACKUP_NOT_IN_CLUSTER', backupSubject(question.url, facts.backup), message, {
       severity,
       hint,
     }),
@@ -209,7 +213,8 @@ function unknown(facts: BackupFacts, question: DisagreementQuestion): readonly F
 }
 
 function deletionHint(name: string): string {
-  return `velero backup describe ${name} shows the errors of its deletion; remove their cause, then: velero backup delete ${name}`;
+  const word = commandWord(name);
+  return `velero backup describe ${word} shows the errors of its deletion; remove their cause, then: velero backup delete ${word}`;
 }
 
 /** `NaN`, which is above no limit, where one of both is unknown. */

@@ -56,6 +56,7 @@ export async function readVeleroCluster(
   return {
     source: api.source,
     lookedAt: question.now,
+    namespace,
     serverVersion: parts[7],
     schedules,
     backups,

@@ -1,5 +1,6 @@
 import { type Finding, finding } from '../../model/finding.ts';
-import { shown } from '../artefacts/json.ts';
+import { plain, readable } from '../checks/plain.ts';
+import { commandWord, kubectlIn } from './kubectl.ts';
 import type { ClusterRepository, StorageLocation, VeleroCluster } from './velero-cluster.ts';
 
 export interface RepositoryQuestion {
@@ -26,18 +27,23 @@ export function repositoryFindings(question: RepositoryQuestion): readonly Findi
     .filter((repository) => repository.storageLocation === storageLocation.name)
     .flatMap((repository) => {
       const folder = repository.repositoryType === 'restic' ? 'restic' : 'kopia';
-      const subject = `${url}/${folder}/${repository.volumeNamespace}`;
-      if (repository.phase === 'NotReady') return [notReady(repository, subject)];
+      const subject = `${url}/${folder}/${plain(repository.volumeNamespace)}`;
+      if (repository.phase === 'NotReady')
+        return [notReady(repository, subject, cluster.namespace)];
       // Velero maintains nothing where it may not write.
       if (storageLocation.isReadOnly || repository.phase !== 'Ready') return [];
       return unmaintained(repository, subject, cluster.lookedAt);
     });
 }
 
-function notReady({ name, message }: ClusterRepository, subject: string): Finding {
-  const reason = message === undefined ? 'no reason is given' : shown(message);
-  const hint = `Remove the cause, then: kubectl -n velero delete backuprepositories ${name}`;
-  const text = `The repository "${name}" is NotReady: ${reason}`;
+function notReady(
+  { name, message }: ClusterRepository,
+  subject: string,
+  namespace: string,
+): Finding {
+  const reason = message === undefined ? 'no reason is given' : readable(message);
+  const hint = `Remove the cause, then: ${kubectlIn(namespace)} delete backuprepositories ${commandWord(name)}`;
+  const text = `The repository ${plain(name)} is NotReady: ${reason}`;
   return finding('REPOSITORY_NOT_READY', subject, text, { hint });
 }
 
@@ -45,8 +51,8 @@ function unmaintained(repository: ClusterRepository, subject: string, now: Date)
   const { name, lastMaintenanceAt, createdAt, maintenanceRuns } = repository;
   const last = maintenanceRuns.at(-1);
   if (last?.succeeded === false) {
-    const reason = last.message === undefined ? 'no reason is given' : shown(last.message);
-    const text = `The last maintenance of "${name}" failed: ${reason}`;
+    const reason = last.message === undefined ? 'no reason is given' : readable(last.message);
+    const text = `The last maintenance of ${plain(name)} failed: ${reason}`;
     return [finding('REPOSITORY_UNMAINTAINED', subject, text)];
   }
   const since = lastMaintenanceAt ?? createdAt;
@@ -56,6 +62,6 @@ function unmaintained(repository: ClusterRepository, subject: string, now: Date)
     return [];
   const agoHours = Math.floor((now.getTime() - since.getTime()) / HOUR_MS);
   const every = `it is due every ${Math.round((frequencyMs / HOUR_MS) * 10) / 10} hours`;
-  const text = `The last maintenance of "${name}" was ${agoHours} hours ago, if ever; ${every}`;
+  const text = `The last maintenance of ${plain(name)} was ${agoHours} hours ago, if ever; ${every}`;
   return [finding('REPOSITORY_UNMAINTAINED', subject, text)];
 }

@@ -1,6 +1,6 @@
 import type { Location } from '../../config/location.ts';
 import { type Finding, finding } from '../../model/finding.ts';
-import { shown } from '../artefacts/json.ts';
+import { examplesOf, plain, readable } from '../checks/plain.ts';
 import { matchStorageLocation } from './match-location.ts';
 import type { StorageLocation, VeleroCluster } from './velero-cluster.ts';
 
@@ -26,11 +26,11 @@ export function storageLocationFindings(question: StorageLocationQuestion): read
   const all = cluster.storageLocations.value;
   const found = matchStorageLocation(all, location);
   if (found === undefined) {
-    const places = all.map(({ name, bucket, prefix }) => `${name}: ${bucket}/${prefix}`);
+    const places = all.map(({ name, bucket, prefix }) => `${name}:${bucket}/${prefix}`);
     const message = `None of the ${all.length} storage locations of the cluster (${cluster.source}) has this bucket and prefix`;
     return [
       finding('LOCATION_UNKNOWN_TO_CLUSTER', url, message, {
-        evidence: { storageLocations: places.slice(0, 20) },
+        evidence: { storageLocations: examplesOf(places) },
       }),
     ];
   }
@@ -39,8 +39,8 @@ export function storageLocationFindings(question: StorageLocationQuestion): read
 
 function unavailable({ name, phase, message }: StorageLocation, url: string): readonly Finding[] {
   if (phase !== 'Unavailable') return [];
-  const reason = message === undefined ? 'no reason is given' : shown(message);
-  const text = `The storage location "${name}" is Unavailable: ${reason}`;
+  const reason = message === undefined ? 'no reason is given' : readable(message);
+  const text = `The storage location ${plain(name)} is Unavailable: ${reason}`;
   return [finding('LOCATION_UNAVAILABLE', url, text)];
 }
 
@@ -49,11 +49,11 @@ function silent(found: StorageLocation, now: Date, url: string): readonly Findin
   const validated = overdueMs(found, found.lastValidatedAt, found.validationPeriodMs, now);
   const synced = overdueMs(found, found.lastSyncedAt, found.syncPeriodMs, now);
   if (validated !== undefined && (synced !== undefined || found.syncPeriodMs === 0)) {
-    const message = `The storage location "${found.name}" was last validated ${passed(validated)}`;
+    const message = `The storage location ${plain(found.name)} was last validated ${passed(validated)}`;
     return [finding('LOCATION_SILENT', url, message)];
   }
   if (synced === undefined || found.phase !== 'Available') return [];
-  const message = `The storage location "${found.name}" was last synchronised ${passed(synced)}`;
+  const message = `The storage location ${plain(found.name)} was last synchronised ${passed(synced)}`;
   return [finding('LOCATION_SILENT', url, message, { severity: 'warning' })];
 }
 

@@ -14,6 +14,8 @@ export interface VeleroCluster {
   /** For messages: where the connection leads. */
   readonly source: string;
   readonly lookedAt: Date;
+  /** Of Velero. */
+  readonly namespace: string;
   /** e.g. `v1.18.2`: of the server's image, of a ServerStatusRequest, or as configured. */
   readonly serverVersion: string | undefined;
   readonly schedules: Told<readonly ScheduleFacts[]>;

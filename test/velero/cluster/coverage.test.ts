@@ -45,7 +45,7 @@ describe('namespaces that no schedule takes', () => {
     ]);
     expect(findings[0]).toMatchObject({
       severity: 'error',
-      message: expect.stringContaining('1 volume claims'),
+      message: expect.stringContaining('1 volume claim'),
       evidence: { claims: ['cold'] },
     });
     expect(brief(found(cluster, ['archive', 'media']))).toEqual([]);

@@ -128,7 +128,7 @@ describe('storageLocationFindings()', () => {
       {
         code: 'LOCATION_UNKNOWN_TO_CLUSTER',
         severity: 'warning',
-        evidence: { storageLocations: ['default: backups/prod'] },
+        evidence: { storageLocations: ['default:backups/prod'] },
       },
     ]);
   });

@@ -13,7 +13,7 @@ async function look(
   more: ReadonlyMap<string, ApiAnswer> = new Map(),
 ): Promise<VeleroCluster> {
   world.server.answer(serving(lists, more));
-  return await readVeleroCluster(world.api(), question);
+  return await readVeleroCluster(world.api({}, { attemptsMax: 2 }), question);
 }
 
 function value<T>(part: Told<T>): T {

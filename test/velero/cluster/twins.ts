@@ -36,6 +36,7 @@ export function clusterWith(
   return {
     source: 'context "twin"',
     lookedAt: LOOKED_AT,
+    namespace: 'velero',
     serverVersion: 'v1.18.2',
     schedules: facts(velero('schedules'), clusterSchedule),
     backups: facts(velero('backups'), clusterBackup),
