@@ -307,7 +307,8 @@ describe('whatever is recorded', () => {
     fc.assert(
       fc.property(volumes, (each) => {
         const { outcome, isProven, rung, why, kind } = volumeStanding(each, silent, SEEN_AT);
-        const isSaved = each.result === 'succeeded' && each.method !== 'none';
+        const isBare = each.method === 'none' || each.method === 'skipped';
+        const isSaved = each.result === 'succeeded' && !isBare;
         const isNamed = each.handle !== undefined && each.handle !== 'unknown';
         const isHere = isUsableHere(each, silent.home).usable !== false;
         if (kind !== 'nothing') expect(rung).toBe('reported');
