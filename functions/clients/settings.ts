@@ -38,7 +38,7 @@ async function s3Settings(
   const { bucket, endpoint } = location;
   const ofKms: DescribeKey = async (id, call) => {
     const { kmsKeys } = await import('./kms.ts');
-    // As the client has them: the region may be what the first answer told.
+    // By whom the bucket is read.
     const { region, credentials } = client.config;
     return kmsKeys({ region: await region(), credentials })(id, call);
   };
