@@ -58,7 +58,7 @@ describe('the schedule of a real server', () => {
     frequent = parsed;
     inCluster = (fixture.answer('answers/cluster', 'backups') as unknown[]).map((each) => {
       const backup = parsedBackup(each);
-      return { ...backup, storageLocation: 'default', deletionRequestedAt: undefined };
+      return { ...backup, storageLocation: 'default', deletingSince: undefined };
     });
     const metadata = fixture.objects.filter(({ key }) => key.endsWith('/velero-backup.json'));
     stored = await Promise.all(
@@ -316,7 +316,7 @@ function asInCluster(list: readonly BackupFacts[], phase: string): ClusterBackup
       },
     });
     if (typeof parsed === 'string') throw new Error(parsed);
-    return { ...parsed, storageLocation: 'default', deletionRequestedAt: undefined };
+    return { ...parsed, storageLocation: 'default', deletingSince: undefined };
   });
 }
 
