@@ -9,7 +9,8 @@ export interface StatusOptions extends GlobalOptions {
 
 const HELP = `
 Reads what the last "drydock verify" of each location left in the state, and no backup. Ages are
-those of now: when verify no longer runs, they grow.
+those of now: when verify no longer runs, they grow. The JSON form is that of
+docs/schemas/status.schema.json: fields are added, never renamed or removed.
 
 Examples:
   drydock status                                     with the state of ./drydock.yaml

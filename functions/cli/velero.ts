@@ -8,7 +8,8 @@ type Finish = (code: ExitCode) => void;
 
 const WHERE = `
 A location is a name of the configuration or the URL of a Velero root: the folder that holds backups/.
-Nothing is written to it, and what is said comes from its objects, not from Velero.
+Nothing is written to it, and what is said comes from its objects, not from Velero. The JSON forms are
+those of docs/schemas/velero-*.schema.json: fields are added, never renamed or removed.
 `;
 
 const EXAMPLES = `

@@ -1,3 +1,4 @@
+import type { Finding, Severity } from '../../shared/model/finding.ts';
 import { ageHours, type Ladder, type LadderRow } from '../../shared/model/ladder.ts';
 import type { Report } from '../../shared/model/report.ts';
 import { RUNGS } from '../../shared/model/rung.ts';
@@ -21,14 +22,30 @@ export function verifyText(
       ? ladders.map((each) => ladderText(each, now, colors)).join('\n\n')
       : colors.bold(printable(`${run.dryRun ? 'Plan: ' : ''}verify ${scope['locations'] ?? ''}`)),
     run.dryRun ? planText(report, costs) : '',
-    [...findings]
-      .sort(bySeverity)
-      .map((each) => findingText(each, colors))
-      .join('\n'),
+    findingTexts([...findings].sort(bySeverity), colors).join('\n'),
     unfinished === undefined ? '' : colors.yellow(`Unfinished: ${printable(unfinished.reason)}`),
     verdictLine(report, now, colors),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** A thousand backups may all lack the same: a terminal needs a few of a kind, JSON has all. */
+const SHOWN_MAX: Readonly<Record<Severity, number>> = {
+  critical: 10,
+  error: 10,
+  warning: 3,
+  info: 3,
+};
+
+/** The first of each kind, and how many more there are of it. */
+function findingTexts(findings: readonly Finding[], colors: Colors): readonly string[] {
+  const kinds = Map.groupBy(findings, ({ code, severity }) => `${severity} ${code}`);
+  return [...kinds].flatMap(([kind, all]) => {
+    const most = SHOWN_MAX[all[0]?.severity ?? 'critical'];
+    const shown = all.slice(0, most).map((each) => findingText(each, colors));
+    const more = all.length - shown.length;
+    return more === 0 ? shown : [...shown, `${kind}: ${more} more (--output json has all)`];
+  });
 }
 
 /** Applications against rungs: each cell is the age of the newest point that stands so high. */

@@ -34,6 +34,7 @@ Examples:
   drydock verify 's3://acme-backups/velero?region=eu-central-1' --dry-run
   drydock verify --output json --state s3://acme-drydock/state
 
+The JSON form is that of docs/schemas/report.schema.json: fields are added, never renamed or removed.
 With URLs and no state, results are kept in a folder of this machine ("drydock status" shows them).
 
 Exit codes:

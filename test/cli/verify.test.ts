@@ -232,6 +232,9 @@ describe('drydock verify of a bucket', () => {
     const alone = await run(at, 'verify', 'denied');
     expect(alone).toMatchObject({ code: 3, stdout: '' });
     expect(alone.stderr).toContain('error denied: ');
+    const other = await run(at, 'verify', 'denied', `${url.replace('prod', 'other')}`);
+    expect(other).toMatchObject({ code: 3, stdout: '' });
+    expect(other.stderr.match(/s3:\/\/backups\/(?:prod|other)/g)).toHaveLength(2);
     const { code, stdout } = await run(at, 'verify', '--rung', 'present', '-o', 'json');
     expect(code).toBe(3);
     expect(published('report', stdout)).toMatchObject({

@@ -1,14 +1,13 @@
 import { type Finding, isAtLeast, SEVERITIES } from '../../../shared/model/finding.ts';
 import { forEachLimited } from '../../../shared/model/limited.ts';
 import type { BackupFacts } from '../../../shared/velero/checks/backup-facts.ts';
-import { lookAtBackup } from '../../../shared/velero/checks/backup-look.ts';
 import type { CliContext } from '../context.ts';
 import type { GlobalOptions } from '../options.ts';
 import { EXIT, type ExitCode } from '../outcome.ts';
 import { severityCounts } from '../render.ts';
 import { type Colors, count, json, printable, size } from '../terminal.ts';
 import { columns, instant } from '../words.ts';
-import { type OpenRoot, withRoot } from './root.ts';
+import { lookAt, type OpenRoot, withRoot } from './root.ts';
 
 /** A core inflates one tarball at once. */
 const AT_ONCE = { concurrency: 8, weightMax: 256 * 1024 * 1024 };
@@ -37,7 +36,7 @@ export function exitCodeOf(findings: readonly Finding[], { failOn }: GlobalOptio
 
 /** Looks at every backup; answers the newest first, and what began nobody knows when at the end. */
 async function lookAtAll(open: OpenRoot, now: Date): Promise<readonly BackupFacts[]> {
-  const { reader, root, progress, signal } = open;
+  const { root, progress } = open;
   const all: BackupFacts[] = [];
   const sizeOf = (name: string): number =>
     (root.backups.get(name) ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -45,9 +44,7 @@ async function lookAtAll(open: OpenRoot, now: Date): Promise<readonly BackupFact
   const bytesAll = names.reduce((sum, name) => sum + sizeOf(name), 0);
   let bytesDone = 0;
   await forEachLimited(names, AT_ONCE, sizeOf, async (name) => {
-    const files = root.backups.get(name) ?? [];
-    const url = reader.url;
-    all.push(await lookAtBackup(reader, name, files, { url, role: 'source', now, signal }));
+    all.push(await lookAt(open, name, now));
     bytesDone += sizeOf(name);
     progress.update({
       stage: 'backups',

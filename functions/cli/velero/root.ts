@@ -3,6 +3,9 @@ import { DrydockError } from '../../../shared/model/errors.ts';
 import { readOnly } from '../../../shared/stores/read-only.ts';
 import type { ObjectReader } from '../../../shared/stores/store.ts';
 import type { Logger } from '../../../shared/telemetry/logger.ts';
+import { ageFindings } from '../../../shared/velero/checks/backup-age.ts';
+import type { BackupFacts } from '../../../shared/velero/checks/backup-facts.ts';
+import { lookAtBackup } from '../../../shared/velero/checks/backup-look.ts';
 import { readRoot, type VeleroRoot } from '../../../shared/velero/checks/root.ts';
 import { openStore } from '../../stores.ts';
 import { optionalConfig } from '../config-file.ts';
@@ -53,4 +56,18 @@ export async function withRoot<T>(
     limit.clear();
     progress.end();
   }
+}
+
+/** Reads a backup whole: what its bytes tell, and what they mean at this hour. */
+export async function lookAt(open: OpenRoot, backup: string, now: Date): Promise<BackupFacts> {
+  const { config, place, reader, root, signal } = open;
+  const { url } = reader;
+  const isReplica = config?.routes.some(({ target }) => target.name === place.name) === true;
+  const facts = await lookAtBackup(reader, backup, root.backups.get(backup) ?? [], {
+    url,
+    role: isReplica ? 'replica' : 'source',
+    now,
+    signal,
+  });
+  return { ...facts, findings: [...facts.findings, ...ageFindings(facts, { url, now })] };
 }

@@ -1,7 +1,6 @@
 import { didYouMean } from '../../../shared/config/nearest.ts';
 import { DrydockError } from '../../../shared/model/errors.ts';
 import type { BackupFacts, ResourceFacts } from '../../../shared/velero/checks/backup-facts.ts';
-import { lookAtBackup } from '../../../shared/velero/checks/backup-look.ts';
 import type { VeleroRoot } from '../../../shared/velero/checks/root.ts';
 import type { CliContext } from '../context.ts';
 import type { GlobalOptions } from '../options.ts';
@@ -10,7 +9,7 @@ import { bySeverity, findingText } from '../render.ts';
 import { type Colors, count, json, printable, size } from '../terminal.ts';
 import { columns, instant } from '../words.ts';
 import { exitCodeOf, sizeOfBackup, stateText } from './backups.ts';
-import { withRoot } from './root.ts';
+import { lookAt, withRoot } from './root.ts';
 
 /** `drydock velero show`: everything that the objects of one backup say. */
 export function showBackup(
@@ -19,12 +18,10 @@ export function showBackup(
   options: GlobalOptions,
   context: CliContext,
 ): Promise<ExitCode> {
-  return withRoot(location, options, context, async ({ reader, root, signal }) => {
-    const files = root.backups.get(backup);
-    if (files === undefined) throw unknownBackup(backup, reader.url, root);
-    const { url } = reader;
-    const now = context.clock.now();
-    const facts = await lookAtBackup(reader, backup, files, { url, role: 'source', now, signal });
+  return withRoot(location, options, context, async (open) => {
+    const { url } = open.reader;
+    if (!open.root.backups.has(backup)) throw unknownBackup(backup, url, open.root);
+    const facts = await lookAt(open, backup, context.clock.now());
     const { stdout, colors } = context;
     if (options.output === 'json') {
       stdout.write(`${json({ schema: 'drydock/velero-show/v1', location: url, ...facts })}\n`);
