@@ -6,7 +6,7 @@ import type { WorkMessage, WorkQueue } from '../../shared/queues/work-queue.ts';
 export interface QueueSubject {
   readonly queue: WorkQueue;
   /** Of a service: queues that fail in the ways that are named; in process none can. */
-  readonly failing?: Readonly<Record<'not_found' | 'denied' | 'unreachable', WorkQueue>>;
+  readonly failing?: Readonly<Partial<Record<'not_found' | 'denied' | 'unreachable', WorkQueue>>>;
   /** What is delivered now, as a platform would hand it to a function. */
   take(): Promise<unknown[]>;
   /** Waits, or turns the clock, until what was delayed by a second is due. */
