@@ -18,7 +18,7 @@ export interface LifecycleRule {
   readonly name: string;
   /** Keys of the bucket that it acts on begin with this; empty for all. */
   readonly prefix: string;
-  /** It also asks for tags or sizes, so that it may act on fewer objects than the prefix says. */
+  /** It also asks for tags, sizes or a class: it may act on fewer objects than the prefix says. */
   readonly isNarrowed: boolean;
   /** When current objects are removed. */
   readonly expires?: RuleTime;
@@ -43,8 +43,8 @@ export interface EncryptionKey {
 }
 
 /**
- * What protects the objects of a location, and what would eat them. The settings of S3 buckets
- * and of Blob storage are asked one by one, so that a right that is missing hides one answer alone.
+ * What protects the objects of a location, and what would eat them. Each is asked for on its own, so
+ * that a right that is missing hides one answer alone.
  */
 export interface StoreSettings {
   readonly lifecycle: Setting<readonly LifecycleRule[]>;

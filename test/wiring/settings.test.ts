@@ -1,9 +1,14 @@
-import { PutBucketEncryptionCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  PutBucketEncryptionCommand,
+  PutBucketLifecycleConfigurationCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openSettings } from '../../functions/clients/settings.ts';
 import type { NamedLocation } from '../../shared/config/config.ts';
 import { parseLocationUrl } from '../../shared/config/location.ts';
 import type { StoreSettings } from '../../shared/stores/settings.ts';
+import { settingsFindings } from '../../shared/verify/settings.ts';
 import { fakeClock } from '../support/clock.ts';
 import { fakeArm } from '../support/fake-arm.ts';
 import { fakeKeyVault } from '../support/fake-key-vault.ts';
@@ -34,8 +39,8 @@ test('a folder has no settings', async () => {
 describe('a bucket', () => {
   const KEY = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
-  /** Encrypts by a key of the user's. */
-  async function startEncrypting(): Promise<S3Server> {
+  /** With credentials in the environment. */
+  async function startWith(set: (client: S3Client) => Promise<unknown>): Promise<S3Server> {
     const server = await startS3Server();
     const { endpoint, region, credentials } = server;
     vi.stubEnv('AWS_ACCESS_KEY_ID', credentials.accessKeyId);
@@ -43,8 +48,13 @@ describe('a bucket', () => {
     server.createBucket('backups');
     const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
     closing.push(server.close, async () => client.destroy());
-    const byKey = { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: KEY } as const;
-    await client.send(
+    await set(client);
+    return server;
+  }
+
+  const byKey = { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: KEY } as const;
+  const encrypting = (client: S3Client) =>
+    client.send(
       new PutBucketEncryptionCommand({
         Bucket: 'backups',
         ServerSideEncryptionConfiguration: {
@@ -52,11 +62,43 @@ describe('a bucket', () => {
         },
       }),
     );
-    return server;
-  }
+
+  test('with rules and nothing else: what would eat the backups, and what brings them back', async () => {
+    const { endpoint } = await startWith((client) =>
+      client.send(
+        new PutBucketLifecycleConfigurationCommand({
+          Bucket: 'backups',
+          LifecycleConfiguration: {
+            Rules: [
+              {
+                ...{ ID: 'eater', Status: 'Enabled', Expiration: { Days: 30 } },
+                Filter: { Prefix: 'prod/kopia/' },
+              },
+              { ID: 'logs', Status: 'Enabled', Expiration: { Days: 1 }, Prefix: 'logs/' },
+            ],
+          },
+        }),
+      ),
+    );
+    const here = place(`s3://backups/prod?region=us-east-1&endpoint=${endpoint}`);
+    const settings = await read(here);
+    if (settings === undefined) throw new Error('no settings');
+    const { location, layout } = here;
+    const now = new Date('2026-11-25T00:00:00Z');
+    const url = 's3://backups/prod';
+    const found = settingsFindings({ settings, location, layout, url, isReplica: false, now });
+    expect(found.map(({ severity, subject, message }) => [severity, subject, message])).toEqual([
+      [
+        'critical',
+        's3://backups/prod lifecycle rule eater',
+        'The lifecycle rule "eater" removes objects below "prod/kopia/" after 30 days',
+      ],
+      ['warning', url, expect.stringContaining('versions are off')],
+    ]);
+  });
 
   test('of AWS has its key in KMS, which is asked in the region of the key', async () => {
-    const server = await startEncrypting();
+    const server = await startWith(encrypting);
     const kms = await startS3Server();
     closing.push(kms.close);
     vi.stubEnv('AWS_ENDPOINT_URL_S3', server.endpoint);
@@ -71,7 +113,7 @@ describe('a bucket', () => {
   });
 
   test('of another store has keys that KMS does not know', async () => {
-    const { endpoint } = await startEncrypting();
+    const { endpoint } = await startWith(encrypting);
     const settings = await read(place(`s3://backups/prod?region=us-east-1&endpoint=${endpoint}`));
     expect(settings?.encryptionKey).toEqual({
       ...{ outcome: 'unchecked', reason: `the key "${KEY}" is not one of AWS` },
