@@ -1,3 +1,4 @@
+import type { GoneBackup } from '../ledger/location-look.ts';
 import type { Finding } from '../model/finding.ts';
 import { claimFindings } from '../velero/cluster/claim-findings.ts';
 import { coverageFindings } from '../velero/cluster/coverage-findings.ts';
@@ -30,8 +31,14 @@ export interface ClusterJudgement {
 /** Slots before that are history: their backups may have expired. */
 const WINDOW_MS = 7 * 24 * 3_600_000;
 
-/** Sets what the cluster tells against the store, and the schedules against the backups. */
-export function judgeCluster(question: LocationQuestion): ClusterJudgement {
+/**
+ * Sets what the cluster tells against the store, and the schedules against the backups.
+ * @param gone backups that were made and have vanished since: their slots were not missed.
+ */
+export function judgeCluster(
+  question: LocationQuestion,
+  gone: readonly GoneBackup[],
+): ClusterJudgement {
   const { url, facts, place, cluster: look, config, now, isComplete } = question;
   const cluster = look?.cluster;
   const claims = cluster && told(cluster.claims);
@@ -59,7 +66,7 @@ export function judgeCluster(question: LocationQuestion): ClusterJudgement {
   if (question.isReplica || !isComplete) {
     return { findings, schedules: undefined, claims, unchecked: [] };
   }
-  const schedules = judgeSchedules(scheduleQuestion(question, cluster, own));
+  const schedules = judgeSchedules({ ...scheduleQuestion(question, cluster, own), gone });
   return { findings: [...findings, ...schedules.findings], schedules, claims, unchecked: [] };
 }
 
@@ -94,6 +101,9 @@ function scheduleQuestion(
       : configured.map(({ name, cron, ttlMs }) =>
           configuredSchedule(name, cron, { ...(ttlMs !== undefined && { ttlMs }) }),
         ),
+    ...(inCluster && {
+      elsewhere: inCluster.filter((each) => !writesTo(each, own)).map(({ name }) => name),
+    }),
     from: inCluster ? 'cluster' : configured.length > 0 ? 'configuration' : 'observation',
     ...(serverVersion !== undefined && { serverVersion }),
     serverZone: (zone === undefined ? undefined : openZone(zone)) ?? UTC,

@@ -68,8 +68,6 @@ export interface LocationJudgement {
 /** Judges a location by all that was seen of it. Pure. */
 export function judgeLocation(question: LocationQuestion): LocationJudgement {
   const { url, facts, now, previous, isComplete, tampered, cluster } = question;
-  const judged = judgeCluster(question);
-  const points = judgePoints(question, judged);
   const gone = isComplete
     ? vanished(previous, new Set(facts.map(({ backup }) => backup)), {
         url,
@@ -77,6 +75,8 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
         uids: new Map(facts.flatMap(uidOf)),
       })
     : { gone: previous?.gone ?? [], findings: [] };
+  const judged = judgeCluster(question, gone.gone);
+  const points = judgePoints(question, judged);
   const findings = [
     ...rootFindings(question.root, url),
     ...facts.flatMap((each) => [...each.findings, ...ageFindings(each, { url, now })]),
@@ -128,10 +128,7 @@ function overTime(
   schedules: ScheduleJudgement | undefined,
 ): readonly Finding[] {
   const { fallPercent, backups } = config.settings.anomaly;
-  const next = [...(schedules?.nextDue ?? [])].map(([schedule, due]) => ({
-    schedule,
-    readyAt: new Date(due.getTime() + (schedules?.usualDurationMs.get(schedule) ?? 0)),
-  }));
+  const next = schedules?.next ?? [];
   const { keepPoints } = config.settings;
   return [
     ...rpoFindings(rows, { url, now }),

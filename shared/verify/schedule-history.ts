@@ -1,5 +1,10 @@
 import type { SeenSchedule } from '../ledger/location-look.ts';
 import type { EarlierSchedule, ScheduleFacts } from '../velero/schedule/schedule-resource.ts';
+import {
+  type JudgedSchedule,
+  type JudgedSlot,
+  SLOT_LIMITS,
+} from '../velero/schedule/slot-types.ts';
 
 /** Stretches that are kept of one schedule: newest first where there are more. */
 const STRETCHES_MAX = 20;
@@ -22,7 +27,8 @@ export function withHistory(
   const changed = facts.changed ?? firstSeenLikeThis(facts, own, now);
   if (changed === undefined) return facts;
   const earlier = own.flatMap(({ from, until, expression, isPaused }): EarlierSchedule[] => {
-    const [start, end] = [new Date(from), earliest(new Date(until), changed)];
+    const start = new Date(from);
+    const end = new Date(Math.min(Date.parse(until), changed.getTime()));
     return start < end ? [{ from: start, until: end, expression, isPaused }] : [];
   });
   return { ...facts, changed, earlier };
@@ -37,6 +43,23 @@ function firstSeenLikeThis(
   const last = own.at(-1);
   if (last === undefined || !isLike(facts, last)) return now;
   return own.length === 1 ? undefined : new Date(last.from);
+}
+
+/**
+ * Without the slots that were due right before a change and made after it, if at all: the server
+ * polls once a minute, and by then had another schedule before it.
+ */
+export function withoutChanges(
+  schedule: JudgedSchedule,
+  earlier: readonly EarlierSchedule[],
+): JudgedSchedule {
+  const isAtChange = ({ due, backup }: JudgedSlot): boolean =>
+    backup === undefined &&
+    earlier.some(({ until }) => {
+      const leftMs = until.getTime() - due.getTime();
+      return leftMs >= 0 && leftMs <= SLOT_LIMITS.takenWithinMs;
+    });
+  return { ...schedule, slots: schedule.slots.filter((slot) => !isAtChange(slot)) };
 }
 
 /** The history to keep, this run included: ascending by name, then by time. */
@@ -65,7 +88,9 @@ function extended(
   const { name, expression, isPaused } = facts;
   const at = now.toISOString();
   const last = own.at(-1);
-  if (last === undefined || !isLike(facts, last)) {
+  // Changed and changed back, for all that is known: what it was in between nobody saw.
+  const isRewritten = last !== undefined && facts.changed && facts.changed > new Date(last.until);
+  if (last === undefined || !isLike(facts, last) || isRewritten) {
     return [...own, { name, expression, isPaused, from: at, until: at }];
   }
   // A run whose clock was behind takes nothing back.
@@ -80,8 +105,4 @@ function ofSchedule(seen: readonly SeenSchedule[], name: string): readonly SeenS
 
 function isLike(facts: ScheduleFacts, { expression, isPaused }: SeenSchedule): boolean {
   return facts.expression === expression && facts.isPaused === isPaused;
-}
-
-function earliest(a: Date, b: Date): Date {
-  return a < b ? a : b;
 }

@@ -17,7 +17,7 @@ import { median } from './figures.ts';
 import { foundBackups, type StoredBackup } from './found-backups.ts';
 import type { NextBackup } from './retention.ts';
 import { scheduleFindings } from './schedule-findings.ts';
-import { rememberSchedules, withHistory } from './schedule-history.ts';
+import { rememberSchedules, withHistory, withoutChanges } from './schedule-history.ts';
 
 export interface ScheduleQuestion {
   readonly url: string;
@@ -83,7 +83,13 @@ export function judgeSchedules(question: ScheduleQuestion): ScheduleJudgement {
     windowStart,
     now,
   });
-  const judged = { ...slots, schedules: slots.schedules.map((each) => withLost(each, lost)) };
+  const earlier = new Map([...schedules].reverse().map((each) => [each.name, each.earlier]));
+  const judged = {
+    ...slots,
+    schedules: slots.schedules.map((each) =>
+      withLost(withoutChanges(each, earlier.get(each.name) ?? []), lost),
+    ),
+  };
   const observed = observedSchedules(facts);
   const intervalMs =
     from === 'observation'

@@ -2,6 +2,7 @@ import type { GoneBackup, LocationLook } from '../ledger/location-look.ts';
 import { type Finding, finding, type Severity } from '../model/finding.ts';
 import { shown } from '../velero/artefacts/json.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import { exactHint } from './hints.ts';
 
 export interface VanishedQuestion {
@@ -138,7 +139,7 @@ function lost(gone: GoneBackup, url: string, severity: Severity): Finding {
   const all = severity === 'critical' ? '; no complete backup of that time is left' : '';
   const message = `${kind} ${shown(gone.backup)} is gone: it was last seen at ${gone.lastSeenAt}${until}${all}`;
   const evidence = evidenceOf(gone);
-  return finding('BACKUP_VANISHED', `${url}/backups/${gone.backup}`, message, {
+  return finding('BACKUP_VANISHED', backupSubject(url, gone.backup), message, {
     severity,
     ...exactHint('BACKUP_VANISHED', { backup: gone.backup }),
     evidence,
@@ -148,5 +149,5 @@ function lost(gone: GoneBackup, url: string, severity: Severity): Finding {
 function replaced(gone: GoneBackup, url: string, uid: string | undefined): Finding {
   const message = `Backup ${shown(gone.backup)} is another one than the one last seen at ${gone.lastSeenAt}`;
   const evidence = { ...evidenceOf(gone), ...(uid === undefined ? {} : { uidNow: uid }) };
-  return finding('BACKUP_REPLACED', `${url}/backups/${gone.backup}`, message, { evidence });
+  return finding('BACKUP_REPLACED', backupSubject(url, gone.backup), message, { evidence });
 }
