@@ -6,7 +6,7 @@ import {
   type StatusRow,
 } from '../../shared/report/status.ts';
 import { type Colors, count, printable } from './terminal.ts';
-import { ago, columns, hours } from './words.ts';
+import { ago, columns, hours, reasonLines } from './words.ts';
 
 /** The table, what to know about it, what its words mean, and what no backup here covers. */
 export function statusText(status: Status, colors: Colors): string {
@@ -15,7 +15,11 @@ export function statusText(status: Status, colors: Colors): string {
   const others = locations.filter(({ isConfigured }) => !isConfigured);
   const blocks = [
     rows.length === 0 ? 'No application was found' : table(rows, status, colors),
-    rows.flatMap(reasons).join('\n'),
+    rows
+      .flatMap(({ application, location, why }) =>
+        reasonLines(`${application} at ${location}`, why),
+      )
+      .join('\n'),
     configured.flatMap((each) => cautions(each, colors)).join('\n'),
     others.length === 0
       ? ''
@@ -54,10 +58,6 @@ export function provenAge(
   const age = `${ageHours === undefined ? 'none' : hours(ageHours)} of ${hours(rpoHours)}`;
   if (isFailing(verdict)) return colors.red(`${age}, ${verdict}`);
   return verdict === 'over-rpo' ? colors.yellow(`${age}, late`) : colors.green(age);
-}
-
-function reasons({ application, location, why }: StatusRow): readonly string[] {
-  return why.map((each) => printable(`${application} at ${location}: ${each}`));
 }
 
 function cautions(each: StatusLocation, colors: Colors): readonly string[] {

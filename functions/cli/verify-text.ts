@@ -7,7 +7,7 @@ import { bySeverity, findingText, severityCounts } from './render.ts';
 import { provenAge, verdictCounts } from './status-text.ts';
 import { type Colors, count, duration, printable, size } from './terminal.ts';
 import { type CostEstimate, readingOf } from './verify-cost.ts';
-import { columns, hours } from './words.ts';
+import { columns, hours, reasonLines } from './words.ts';
 
 /** The ladder of each location, what to know, and the verdict as the last line. */
 export function verifyText(
@@ -63,9 +63,7 @@ function ladderText(ladder: Ladder, now: Date, colors: Colors): string {
   return [
     colors.bold(printable(name)),
     rows.length === 0 ? 'No application was found' : columns(head, lines, colors, right),
-    ...rows.flatMap(({ application, why }) =>
-      why.map((each) => printable(`${application}: ${each}`)),
-    ),
+    ...rows.flatMap(({ application, why }) => reasonLines(application, why)),
     ...unchecked.map((each) => printable(`unchecked: ${each}`)),
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { type Colors, count, NO_BORDERS } from './terminal.ts';
+import { type Colors, count, NO_BORDERS, printable } from './terminal.ts';
 
 /** `7 h`, `24.5 h`, `40 min`: hours as people say them, without days. */
 export function hours(number: number): string {
@@ -40,4 +40,15 @@ export function columns(
 /** A time without what no clock of a backup knows: `2026-11-21T10:54:15Z`. */
 export function instant(time: string): string {
   return time.replace(/\.\d+Z$/, 'Z');
+}
+
+/** An application may lack the same in hundreds of volumes. */
+const REASONS_MAX = 3;
+
+/** `shop: <why>`, a line each: the first of them, and how many more there are. */
+export function reasonLines(of: string, why: readonly string[]): readonly string[] {
+  const shown = why.slice(0, REASONS_MAX).map((each) => printable(`${of}: ${each}`));
+  const more = why.length - shown.length;
+  if (more === 0) return shown;
+  return [...shown, `${printable(of)}: ${count(more, 'more reason')} (--output json has all)`];
 }

@@ -64,6 +64,13 @@ describe('the text of drydock verify', () => {
     expect(text({ findings: secrets(3) })).not.toContain(' more ');
   });
 
+  test('gives a few reasons why a point is not proven', () => {
+    const why = Array.from({ length: 300 }, (_, n) => `volume "shop/data-${n}" has no snapshot`);
+    const shown = text({ ladders: [ladder('prod', URL, { rows: [row('shop', { why })] })] });
+    expect(shown.match(/^shop: volume "shop\/data-/gm)).toHaveLength(3);
+    expect(shown).toMatch(/^shop: 297 more reasons \(--output json has all\)$/m);
+  });
+
   test('tells what was not looked at', () => {
     const unchecked = ['the cluster "prod" could not be asked'];
     const shown = text({

@@ -118,6 +118,18 @@ describe('drydock verify', () => {
     expect(wrong.stderr).toMatch(/^error APPLICATION_UNKNOWN: .*\nhint: Did you mean "billing"\? /);
   });
 
+  test('narrowed to a cluster looks at its locations, and says when it could not be asked', async () => {
+    const at = await place();
+    const text = await readFile(at.file, 'utf8');
+    await writeFile(at.file, text.replace(`"${root}" }`, `"${root}", cluster: lab }`));
+    const args = ['--cluster', 'lab', '--location', 'prod', '--rung', 'present', '-o', 'json'];
+    const { code, stdout } = await run(at, 'verify', ...args);
+    expect(code).toBe(1);
+    const { findings, ladders } = published('report', stdout);
+    expect(findings).toContainEqual(expect.objectContaining({ code: 'CLUSTER_UNCHECKED' }));
+    expect(ladders).toMatchObject([{ location: 'prod', unchecked: [expect.any(String)] }]);
+  });
+
   test.each([
     [['prdo'], 'LOCATION_UNKNOWN', 'Did you mean "prod"?'],
     [['--location', 'prdo'], 'LOCATION_UNKNOWN', 'Did you mean "prod"?'],
