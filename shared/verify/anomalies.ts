@@ -83,7 +83,7 @@ function shrunk(
   if (falls.length === 0) return [];
   const message = `${shown(newest.backup)} is smaller than the ${before.length} backups before it: ${falls.join('; ')}`;
   const evidence = {
-    newest: newest.backup,
+    newest: plain(newest.backup),
     before: examplesOf(before.map(({ backup }) => backup)),
   };
   return [finding('BACKUP_SHRANK', `${url} schedule ${plain(schedule)}`, message, { evidence })];

@@ -1,7 +1,8 @@
 import { type Finding, finding } from '../model/finding.ts';
 import { ageHours, type LadderRow } from '../model/ladder.ts';
+import { shownKey } from '../stores/keys.ts';
 import { shown } from '../velero/artefacts/json.ts';
-import { EXAMPLES_MAX, examplesOf } from '../velero/checks/plain.ts';
+import { EXAMPLES_MAX, examplesOf, plain } from '../velero/checks/plain.ts';
 import { hoursText } from './figures.ts';
 import { exactHint } from './hints.ts';
 
@@ -32,7 +33,9 @@ export function rpoFindings(
   rows: readonly LadderRow[],
   { url, now }: { readonly url: string; readonly now: Date },
 ): readonly Finding[] {
-  return rows.flatMap((row) => judgeRow(row, `${url} application ${row.application}`, now));
+  return rows.flatMap((row) =>
+    judgeRow(row, `${url} application ${shownKey(row.application)}`, now),
+  );
 }
 
 function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[] {
@@ -42,8 +45,8 @@ function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[
     breachAfterHours,
     namespaces: examplesOf(row.namespaces),
     ...(row.class === undefined ? {} : { class: row.class }),
-    ...(newest === undefined ? {} : { newest: newest.point, newestTakenAt: newest.takenAt }),
-    ...(proven === undefined ? {} : { proven: proven.point, provenTakenAt: proven.takenAt }),
+    ...(newest === undefined ? {} : { newest: plain(newest.point), newestTakenAt: newest.takenAt }),
+    ...(proven === undefined ? {} : { proven: plain(proven.point), provenTakenAt: proven.takenAt }),
     ...(row.why.length === 0 ? {} : { why: row.why.slice(0, EXAMPLES_MAX) }),
   };
   if (row.points === 0 || newest === undefined) {

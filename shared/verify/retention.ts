@@ -1,4 +1,5 @@
 import { type Finding, finding } from '../model/finding.ts';
+import { shownKey } from '../stores/keys.ts';
 import { shown } from '../velero/artefacts/json.ts';
 import { counted, examplesOf } from '../velero/checks/plain.ts';
 import { millisecondsText } from './figures.ts';
@@ -75,7 +76,7 @@ function gap(
     until: horizon.at.toISOString(),
   };
   return [
-    finding('RETENTION_GAP', `${url} application ${application}`, message, {
+    finding('RETENTION_GAP', `${url} application ${shownKey(application)}`, message, {
       ...exactHint('RETENTION_GAP', { backup: last.point }),
       evidence,
     }),
