@@ -102,5 +102,13 @@ export function textMapAt(value: unknown, ...path: readonly string[]): ReadonlyM
 
 /** A value as a text for a message: short, and with everything odd escaped. */
 export function shown(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+  const short = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  // JSON leaves those above ASCII as they are: a terminal may obey them, or write backwards.
+  return JSON.stringify(short).replace(
+    CONTROLS,
+    (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`,
+  );
 }
+
+/** Control characters, and those without a shape that change how others are shown. */
+const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

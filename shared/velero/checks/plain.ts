@@ -1,10 +1,9 @@
-import { shownKey } from '../../stores/keys.ts';
 import { shown } from '../artefacts/json.ts';
 import { BACKUPS } from '../layout.ts';
 
 /** What findings about a backup are about; names of strangers may hold anything. */
 export function backupSubject(url: string, backup: string): string {
-  return `${url}/${BACKUPS}${shownKey(backup)}`;
+  return `${url}/${BACKUPS}${backup.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd')}`;
 }
 
 /** How many examples the evidence of a finding carries. */

@@ -34,6 +34,8 @@ export async function openRoot(backup: string): Promise<VeleroObjects> {
   return new VeleroObjects(backup, new Map(await reading));
 }
 
+export type RootParts = 'all' | 'backups';
+
 type Json = Record<string, unknown>;
 
 export class VeleroObjects {
@@ -142,11 +144,15 @@ export class VeleroObjects {
     );
   }
 
-  /** As a store: times are kept, archived objects are refused as the vendors refuse them. */
-  async store(): Promise<ObjectStore> {
+  /**
+   * As a store: times are kept, archived objects are refused as the vendors refuse them.
+   * @param parts `backups` leaves out the Kopia repositories, whose packs are most of the bytes.
+   */
+  async store(parts: RootParts = 'all'): Promise<ObjectStore> {
     let standing = new Date(0);
     const store = memoryStore('damaged', { now: () => standing, sleep: async () => {} });
     for (const [key, { bytes, lastModified }] of this.#objects) {
+      if (parts === 'backups' && key.startsWith('kopia/')) continue;
       standing = lastModified;
       await store.write(`${PREFIX}${key}`, bytesBody(bytes), { sizeBytes: bytes.length });
     }

@@ -12,7 +12,7 @@ async function factsOf(
 ): Promise<BackupFacts> {
   const objects = await openRoot(backup);
   if (Object.keys(status).length > 0) objects.status(status);
-  return (await sightOf(await objects.store(), backup)).facts;
+  return (await sightOf(await objects.store('backups'), backup)).facts;
 }
 
 const at = (facts: BackupFacts, time: string): readonly (readonly string[])[] =>
@@ -120,7 +120,7 @@ describe('needsLook()', () => {
   test('is true of one that lay in an archive tier, which keeps its ETag', async () => {
     const objects = await openRoot('platform-manual');
     objects.archive('.tar.gz');
-    const { facts } = await sightOf(await objects.store(), 'platform-manual');
+    const { facts } = await sightOf(await objects.store('backups'), 'platform-manual');
     expect(needsLook(facts, listed(facts), now)).toBe(true);
   });
 });

@@ -4,7 +4,8 @@ import type { FindingCode } from '../../../shared/model/finding.ts';
 import { VELERO_FINDINGS } from '../../../shared/model/velero-findings.ts';
 import { VELERO_DAMAGES } from '../../support/velero-damage/damages.ts';
 import { openRoot } from '../../support/velero-damage/objects.ts';
-import { codesOf, type Sight, sightOf, sightOfRoot, URL } from './looks.ts';
+import { codesOf, sightOf, sightOfRoot } from './looks.ts';
+import { checkTold } from './told.ts';
 
 /** Findings of a look after which a restore would not bring back what the backup promises. */
 const BREAKING: readonly string[] = [
@@ -29,26 +30,10 @@ const SPARED = [
   'object-not-taken',
 ];
 
-/** No text of a stranger's carries control characters into a terminal. */
-const CONTROLS = /\p{Cc}|\p{Cf}/u;
-
-function checkTold({ facts, findings }: Sight): void {
-  expect(JSON.parse(JSON.stringify(facts))).toStrictEqual(facts);
-  for (const { subject, message, hint, evidence } of findings) {
-    expect(subject).toBe(`${URL}/backups/${facts.backup}`);
-    const texts = [message, hint, ...Object.values(evidence ?? {}).flat()].map(String);
-    expect(texts.filter((text) => CONTROLS.test(text))).toEqual([]);
-    expect(message).not.toMatch(/\.$/);
-    for (const list of Object.values(evidence ?? {})) {
-      if (typeof list === 'object') expect(list.length).toBeLessThanOrEqual(20);
-    }
-  }
-}
-
 test.each(VELERO_DAMAGES.map((damage) => [damage.name, damage] as const))(
   '%s',
   async (name, { backup, raises, make }) => {
-    const bucket = await make();
+    const bucket = await make('backups');
     const ofRoot = codesOf(await sightOfRoot(bucket));
     if (backup === undefined) {
       expect(ofRoot).toEqual([...raises].sort());
@@ -87,7 +72,7 @@ const UNTOUCHED: Readonly<Record<string, readonly FindingCode[]>> = {
 };
 
 test.each(Object.entries(UNTOUCHED))('untouched, %s', async (backup, raises) => {
-  const bucket = await (await openRoot(backup)).store();
+  const bucket = await (await openRoot(backup)).store('backups');
   const sight = await sightOf(bucket, backup);
   expect(codesOf(sight.findings)).toEqual(raises);
   checkTold(sight);

@@ -19,7 +19,7 @@ async function rootOf(
 ): Promise<{ readonly reader: ObjectReader; readonly files: readonly ObjectInfo[] }> {
   const objects = await openRoot(backup);
   change(objects);
-  const reader = prefixedReader(await objects.store(), PREFIX);
+  const reader = prefixedReader(await objects.store('backups'), PREFIX);
   return { reader, files: (await readRoot(reader)).backups.get(backup) ?? [] };
 }
 
@@ -144,7 +144,7 @@ describe('the order of writes', () => {
   test('a replica has velero-backup.json last, a source the tarball', async () => {
     const objects = await openRoot('media-moved');
     early(objects);
-    const bucket = await objects.store();
+    const bucket = await objects.store('backups');
     const source = await sightOf(bucket, 'media-moved');
     expect(source.facts.completeness).toBe('unfinished');
     const replica = await sightOf(bucket, 'media-moved', { role: 'replica' });
@@ -152,7 +152,7 @@ describe('the order of writes', () => {
   });
 
   test('writes of one second are waited for a minute', async () => {
-    const bucket = await (await openRoot('media-csi')).store();
+    const bucket = await (await openRoot('media-csi')).store('backups');
     const at = (time: string) => sightOf(bucket, 'media-csi', { now: new Date(time) });
     const soon = await at('2026-11-21T10:53:28Z');
     expect(codesOf(soon.findings)).toEqual(['BACKUP_UNFINISHED']);
@@ -165,7 +165,7 @@ test('a folder with a hostile name reaches no terminal', async () => {
   const objects = await openRoot(name);
   objects.put('velero-backup.json', '{}');
   objects.put('\u0007', 'x');
-  const { facts, findings } = await sightOf(await objects.store(), name);
+  const { facts, findings } = await sightOf(await objects.store('backups'), name);
   expect(facts.backup).toBe(name);
   expect(codesOf(findings)).toEqual(['ARTEFACT_DAMAGED', 'BACKUP_FOREIGN_FILES']);
   for (const { subject, message, evidence } of findings) {
@@ -180,7 +180,7 @@ test.each([
   ['object-not-taken', 'Velero lists objects that it then failed to take'],
 ])('%s: what a list has and the tarball lacks is explained', async (name, why) => {
   const damage = VELERO_DAMAGES.find((each) => each.name === name);
-  const bucket = await (damage?.make() ?? (await openRoot(name)).store());
+  const bucket = await (damage?.make('backups') ?? (await openRoot(name)).store('backups'));
   const { facts } = await sightOf(bucket, damage?.backup ?? name);
   const found = facts.findings.find(({ code }) => code === 'CONTENTS_DISAGREE');
   expect(found).toMatchObject({ severity: 'warning', message: expect.stringContaining(why) });
@@ -189,7 +189,7 @@ test.each([
 
 describe('what is kept', () => {
   test('volumes with what they need, claims, errors', async () => {
-    const bucket = await (await openRoot('')).store();
+    const bucket = await (await openRoot('')).store('backups');
     const { facts } = await sightOf(bucket, 'frequent-20261121105415');
     expect(facts.resource).toMatchObject({ schedule: 'frequent', items: 250 });
     expect(facts.resource?.itemOperationTimeoutMs).toBe(4 * 3_600_000);
@@ -222,14 +222,14 @@ describe('what is kept', () => {
     objects.json<{ pvbInfo?: { uploaderType: string } }[]>('-volumeinfo.json.gz', (list) => {
       for (const { pvbInfo } of list) if (pvbInfo) pvbInfo.uploaderType = 'restic';
     });
-    const { facts } = await sightOf(await objects.store(), objects.backup);
+    const { facts } = await sightOf(await objects.store('backups'), objects.backup);
     const [, ledger] = facts.volumes;
     expect(ledger).toMatchObject({ method: 'fs-backup', driver: 'restic' });
     expect(ledger?.repositoryNamespace).toBeUndefined();
   });
 
   test('no value of a Secret', async () => {
-    const bucket = await (await openRoot('')).store();
+    const bucket = await (await openRoot('')).store('backups');
     const { facts } = await sightOf(bucket, 'frequent-20261121105415');
     expect(JSON.stringify(facts)).not.toMatch(/stringData|"data"|password/i);
   });
