@@ -1,8 +1,10 @@
 /** A released Velero makes, refuses and removes backups; `verify` is right about each of them. */
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { openStore } from '../../functions/stores.ts';
 import { runVerify } from '../../functions/verify-run.ts';
 import { parseConfig } from '../../shared/config/load.ts';
@@ -34,7 +36,7 @@ import { describeTier } from './tier.ts';
 const HOUR_MS = 3_600_000;
 const LOCATION = veleroPath('backupstoragelocations', 'default');
 const ENDED = ['Completed', 'PartiallyFailed', 'Failed', 'FailedValidation'];
-const OBSERVER = { name: 'observer', namespace: VELERO_NAMESPACE };
+const OBSERVER = { name: 'drydock-observer', namespace: VELERO_NAMESPACE };
 
 describeTier('velero', 'verify beside a living Velero', () => {
   let folder: string;
@@ -208,13 +210,17 @@ describeTier('velero', 'verify beside a living Velero', () => {
       expect(codesOf(await verified('admin'))).not.toContain('LOCATION_UNAVAILABLE');
     });
 
-    test('the rights of an observer are enough for all but what lies outside its namespace', async () => {
+    test('the documented rights are enough, and what is not granted is unchecked', async () => {
       const report = await verified('observer');
       const { message, evidence } = findingOf(report, 'CLUSTER_UNCHECKED');
       expect(message).toContain('for its namespaces, volume claims, custom resources: ');
       expect(JSON.stringify(evidence)).toContain('access denied');
       expect(codesOf(report, '/backups/refused')).toEqual(['BACKUP_REFUSED']);
       expect(codesOf(report)).not.toContain('NAMESPACE_UNSCHEDULED');
+      await applyAll(plane.api, [binding('ClusterRole')]);
+      const granted = await verified('observer');
+      expect(codesOf(granted)).not.toContain('CLUSTER_UNCHECKED');
+      expect(codesOf(granted)).toContain('NAMESPACE_UNSCHEDULED');
     });
   });
 
@@ -273,7 +279,6 @@ function workloads(): object[] {
     metadata: { name: 'order-1', namespace: name },
   });
   const configMap = { apiVersion: 'v1', kind: 'ConfigMap', data: { colour: 'blue' } };
-  const rbac = 'rbac.authorization.k8s.io';
   return [
     orderDefinition(),
     ...['app', 'quiet', 'orders', 'excluded', 'left-out'].map(namespace),
@@ -287,23 +292,27 @@ function workloads(): object[] {
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: OBSERVER },
-    {
-      apiVersion: `${rbac}/v1`,
-      kind: 'Role',
-      metadata: OBSERVER,
-      rules: [
-        { apiGroups: ['velero.io'], resources: ['*'], verbs: ['get', 'list', 'watch'] },
-        { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
-      ],
-    },
-    {
-      apiVersion: `${rbac}/v1`,
-      kind: 'RoleBinding',
-      metadata: OBSERVER,
-      roleRef: { apiGroup: rbac, kind: 'Role', name: OBSERVER.name },
-      subjects: [{ kind: 'ServiceAccount', ...OBSERVER }],
-    },
+    ...documentedRoles(),
+    binding('Role'),
   ];
+}
+
+/** The roles as docs/verify.md shows them. */
+function documentedRoles(): object[] {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/verify.md'), 'utf8');
+  const block = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(page)?.[1] ?? '';
+  return parseAllDocuments(block).map((document) => document.toJS() as object);
+}
+
+function binding(kind: 'Role' | 'ClusterRole'): object {
+  const apiGroup = 'rbac.authorization.k8s.io';
+  return {
+    apiVersion: `${apiGroup}/v1`,
+    kind: `${kind}Binding`,
+    metadata: kind === 'Role' ? OBSERVER : { name: OBSERVER.name },
+    roleRef: { apiGroup, kind, name: OBSERVER.name },
+    subjects: [{ kind: 'ServiceAccount', ...OBSERVER }],
+  };
 }
 
 function orderDefinition(): object {
