@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { reportSchema } from '../../infra/build/schemas.ts';
 import { fakeClock } from '../support/clock.ts';
 import { fixtureOnServer } from '../support/fixture-stores.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/server.ts';
@@ -72,6 +73,20 @@ describe('drydock verify', () => {
     expect(existsSync(join(env['XDG_STATE_HOME'] ?? '', 'drydock'))).toBe(false);
     const status = await inProcess(['status', '--state', state], { env, clock: fakeClock(NOW) });
     expect(status.stdout).toContain(root);
+  });
+
+  test('and so are the reports of other jobs', async () => {
+    const at = await place();
+    const target = `file://${await folder()}`;
+    for (const args of [
+      ['replicate', root, target, '--dry-run'],
+      ['kopia', 'verify', `${root}/kopia/media`],
+      ['evidence', 'verify', '--state', target],
+    ]) {
+      const { stdout } = await run(at, ...(args as [string, ...string[]]), '-o', 'json');
+      // They may say more than the schema, each about its own things.
+      expect(reportSchema.parse(JSON.parse(stdout))).toHaveProperty('run.job');
+    }
   });
 
   test('a dry run states what would be read, and writes nothing', async () => {
