@@ -24,7 +24,7 @@ export const LOCATION_FINDINGS = {
     meaning:
       'A lifecycle rule of the bucket or storage account moves current objects of the location to a tier that cannot be read at once; a warning where the rule also asks for tags, sizes or the class INTELLIGENT_TIERING, so that it may spare them',
     why: 'Velero and Kopia read objects directly: from the day on which the first one lies in an archive tier, a restore fails until each object was brought back by hand, which takes hours',
-    fix: 'Take the transition out of the rule, or limit it to a prefix outside the location or to old versions; tiers that are read at once (S3 Glacier Instant Retrieval, Azure Cool and Cold) do no harm but cost a fee per read',
+    fix: 'Take the transition out of the rule, or limit it to a prefix outside the location or to old versions; of Intelligent-Tiering, "aws s3api delete-bucket-intelligent-tiering-configuration --bucket <bucket> --id <id>"; tiers that are read at once (S3 Glacier Instant Retrieval, Azure Cool and Cold) do no harm but cost a fee per read',
   },
   LIFECYCLE_EXPIRES: {
     severity: 'critical',

@@ -55,7 +55,8 @@ interface Deed {
   readonly storageClass?: string;
 }
 
-function ruleFindings({ settings, location, layout, url, now }: SettingsQuestion): Finding[] {
+function ruleFindings(question: SettingsQuestion): Finding[] {
+  const { settings, location, layout } = question;
   const rules = [settings.lifecycle, settings.archiveTiering].flatMap((setting) =>
     setting.outcome === 'told' ? setting.value : [],
   );
@@ -74,8 +75,8 @@ function ruleFindings({ settings, location, layout, url, now }: SettingsQuestion
     }
   }
   return [
-    ...perRule(expiring).map((deeds) => ruleFinding('LIFECYCLE_EXPIRES', url, deeds, now)),
-    ...perRule(archiving).map((deeds) => ruleFinding('LIFECYCLE_ARCHIVES', url, deeds, now)),
+    ...perRule(expiring).map((deeds) => ruleFinding('LIFECYCLE_EXPIRES', question, deeds)),
+    ...perRule(archiving).map((deeds) => ruleFinding('LIFECYCLE_ARCHIVES', question, deeds)),
   ];
 }
 
@@ -92,22 +93,47 @@ function perRule(deeds: readonly Deed[]): (readonly [Deed, ...Deed[]])[] {
 
 function ruleFinding(
   code: 'LIFECYCLE_EXPIRES' | 'LIFECYCLE_ARCHIVES',
-  url: string,
+  question: SettingsQuestion,
   deeds: readonly [Deed, ...Deed[]],
-  now: Date,
 ): Finding {
+  const { url, now } = question;
   const worst = deeds.find(({ rule }) => !rule.isNarrowed) ?? deeds[0];
   const { rule, when, storageClass } = worst;
-  const what = storageClass === undefined ? 'removes objects' : `moves objects to ${storageClass}`;
-  const some = rule.isNarrowed ? ', of those that its conditions ask for' : '';
   const below = [...new Set(deeds.flatMap(keysOf))].sort();
   const where = below.map((prefix) => `"${prefix}"`).join(', ');
+  const objects = `objects below ${where}${rule.isNarrowed ? ' that meet its conditions' : ''}`;
+  const does =
+    storageClass === undefined ? `removes ${objects}` : `moves ${objects} to ${storageClass}`;
+  const hint = ruleHint(question, rule, storageClass);
   return finding(
     code,
     `${url} lifecycle rule ${rule.name}`,
-    `The lifecycle rule "${rule.name}" ${what} below ${where} ${timeText(when, now)}${some}`,
-    { ...(rule.isNarrowed && { severity: 'warning' }), evidence: { rule: rule.name, below } },
+    `The lifecycle rule "${rule.name}" ${does} ${timeText(when, now)}`,
+    {
+      ...(rule.isNarrowed && { severity: 'warning' }),
+      ...(hint !== undefined && { hint }),
+      evidence: { rule: rule.name, below },
+    },
   );
+}
+
+/** All rules are written at once, so that they are read, changed and put back. */
+function ruleHint(
+  { settings, location }: SettingsQuestion,
+  rule: LifecycleRule,
+  storageClass: string | undefined,
+): string | undefined {
+  const { archiveTiering } = settings;
+  const isTiering = archiveTiering.outcome === 'told' && archiveTiering.value.includes(rule);
+  if (isTiering || location.kind === 'file') return undefined;
+  if (location.kind === 's3') {
+    const action = storageClass === undefined ? 'Expiration' : 'Transitions';
+    const options = `lifecycle-configuration --bucket ${location.bucket}`;
+    return `Run "aws s3api get-bucket-${options} --query '{Rules: Rules}' > rules.json", take "${action}" out of the rule there, or limit its prefix, then run "aws s3api put-bucket-${options} --lifecycle-configuration file://rules.json"`;
+  }
+  const action = storageClass === undefined ? 'delete' : 'tierToArchive';
+  const options = `--account-name ${location.account} --resource-group <group>`;
+  return `Run "az storage account management-policy show ${options} --query policy > policy.json", take "${action}" of "baseBlob" out of the rule there, or limit its prefixes, then run "az storage account management-policy create ${options} --policy @policy.json"`;
 }
 
 /** What the rule and the location have in common. */

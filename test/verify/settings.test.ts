@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseLocationUrl } from '../../shared/config/location.ts';
-import { finding } from '../../shared/model/finding.ts';
+import { FINDINGS, finding } from '../../shared/model/finding.ts';
 import type { LifecycleRule, Setting, StoreSettings } from '../../shared/stores/settings.ts';
 import {
   archivedFindings,
@@ -67,6 +67,15 @@ describe('a rule that removes objects', () => {
     });
   });
 
+  test('is taken out by the commands of its cloud', () => {
+    const lifecycle = told([expiring('')]);
+    const ofS3 = findings({ lifecycle })[0]?.hint;
+    expect(ofS3).toContain('put-bucket-lifecycle-configuration --bucket backups ');
+    const location = parseLocationUrl('azblob://account/backups/prod');
+    const ofAzure = findings({ lifecycle }, { location })[0]?.hint;
+    expect(ofAzure).toContain('management-policy create --account-name account ');
+  });
+
   test.each(['production/', 'prod2/', 'logs/', 'prod/restores/', 'prod/backupsx/'])(
     'with the prefix "%s" touches nothing that a restore needs',
     (prefix) => expect(findings({ lifecycle: told([expiring(prefix)]) })).toEqual([]),
@@ -109,11 +118,17 @@ test('a rule that archives is an error; one that moves to a tier read at once is
     rule({ transitions: [{ when: { afterDays: 1 }, storageClass, isArchive }] });
   const found = findings({ lifecycle: told([to('GLACIER', true)]) });
   expect(codes(found)).toEqual(['error LIFECYCLE_ARCHIVES']);
-  expect(found[0]?.message).toContain('moves objects to GLACIER');
+  expect(found[0]?.message).toContain('"prod/restic/" to GLACIER');
+  expect(found[0]?.hint).toContain('take "Transitions" out of the rule');
   expect(found[0]?.message).toMatch(/after 1 day$/);
   expect(findings({ lifecycle: told([to('GLACIER_IR', false)]) })).toEqual([]);
   const archiveTiering = told([{ ...to('DEEP_ARCHIVE_ACCESS', true), isNarrowed: true }]);
-  expect(codes(findings({ archiveTiering }))).toEqual(['warning LIFECYCLE_ARCHIVES']);
+  const [tiering] = findings({ archiveTiering });
+  expect(tiering).toMatchObject({
+    ...{ code: 'LIFECYCLE_ARCHIVES', severity: 'warning' },
+    message: expect.stringContaining('that meet its conditions to DEEP_ARCHIVE_ACCESS'),
+    hint: FINDINGS.LIFECYCLE_ARCHIVES.fix,
+  });
 });
 
 test('a key that cannot be used, or soon cannot', () => {
