@@ -12,6 +12,9 @@ export function hoursText(hours: number): string {
   return shown === 1 ? '1 hour' : `${shown} hours`;
 }
 
+/** The same; what is shorter than an hour in minutes. */
 export function millisecondsText(ms: number): string {
-  return hoursText(ms / HOUR_MS);
+  if (Math.abs(ms) >= HOUR_MS) return hoursText(ms / HOUR_MS);
+  const minutes = Math.round(ms / 60_000);
+  return minutes === 1 ? '1 minute' : `${minutes} minutes`;
 }

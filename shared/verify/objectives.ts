@@ -53,19 +53,18 @@ function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[
     const message = `${shown(application)} has no recovery point here`;
     return [finding('APPLICATION_ABSENT', subject, message, { evidence })];
   }
-  const findings: Finding[] = [];
   const once = row.byRung.restored ?? row.byRung.intact;
   const lacks = lackText(row);
-  if (proven === undefined && once === undefined) {
-    const message = `None of the ${row.points} recovery points of ${shown(application)} is proven: ${lacks}`;
-    const hint = exactHint('NEVER_PROVEN', { application });
-    findings.push(finding('NEVER_PROVEN', subject, message, { ...hint, evidence }));
-  }
   // Without a proof, ever, the age of the newest point says the least that would be lost.
   const judged = proven ?? once ?? newest;
   const age = ageHours(judged, now) ?? Number.POSITIVE_INFINITY;
   const isLapsed = proven === undefined && once !== undefined;
-  if (age <= breachAfterHours && !isLapsed) return findings;
+  if (age <= breachAfterHours && !isLapsed) {
+    if (proven !== undefined) return [];
+    const message = `None of the ${row.points} recovery points of ${shown(application)} is proven: ${lacks}`;
+    const hint = exactHint('NEVER_PROVEN', { application });
+    return [finding('NEVER_PROVEN', subject, message, { ...hint, evidence })];
+  }
   const objective = `the objective is ${hoursText(row.rpoHours)}`;
   const what = isLapsed
     ? `The proof of ${shown(judged.point)} (${hoursText(age)} old) no longer counts, and no other recovery point of ${shown(application)} is proven`
@@ -74,8 +73,7 @@ function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[
       : `The newest recovery point of ${shown(application)} is ${hoursText(age)} old, and none is proven`;
   const newer =
     newest.point === proven?.point ? '' : `; the newest, ${shown(newest.point)}: ${lacks}`;
-  findings.push(finding('RPO_BREACHED', subject, `${what}; ${objective}${newer}`, { evidence }));
-  return findings;
+  return [finding('RPO_BREACHED', subject, `${what}; ${objective}${newer}`, { evidence })];
 }
 
 function lackText({ why }: LadderRow): string {

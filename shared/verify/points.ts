@@ -186,14 +186,19 @@ export function ladderRow(question: LadderQuestion): LadderRow {
     location,
     ...(application.class !== undefined && { class: application.class }),
     namespaces: application.namespaces,
-    rpoHours: rpoMs / HOUR_MS,
-    breachAfterHours: breachAfterMs / HOUR_MS,
+    rpoHours: hoursOf(rpoMs),
+    breachAfterHours: hoursOf(breachAfterMs),
     points: points.length,
     ...(newest !== undefined && { newest: ladderPoint(newest) }),
     byRung,
     ...(proven !== undefined && { proven: ladderPoint(proven) }),
     why: newest?.why ?? [],
   };
+}
+
+/** To half a minute: these are read by people. */
+function hoursOf(ms: number): number {
+  return Math.round((ms / HOUR_MS) * 100) / 100;
 }
 
 function newestFirst(left: PointStanding, right: PointStanding): number {
