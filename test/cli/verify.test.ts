@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Interrupted } from '../../functions/cli/outcome.ts';
 import { reportSchema } from '../../infra/build/schemas.ts';
 import { fakeClock } from '../support/clock.ts';
 import { fixtureOnServer } from '../support/fixture-stores.ts';
@@ -169,6 +170,20 @@ describe('drydock verify', () => {
     expect(code).toBe(2);
     expect(stderr).toContain('error CONFIG_NOT_FOUND: ');
   });
+
+  test.each([['verify'], ['status'], ['velero', 'backups']])(
+    'ends "%s %s" with 130 when somebody stops it',
+    async (...command) => {
+      const { env, file } = await place();
+      const state = `file://${await folder()}`;
+      const where = command[0] === 'velero' ? [root] : ['--state', state];
+      const signal = AbortSignal.abort(new Interrupted());
+      const args = [...command.filter(Boolean), ...where, '-c', file];
+      const { code, stdout, stderr } = await inProcess(args, { env, signal });
+      expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+      expect(stderr).toContain('error INTERRUPTED: ');
+    },
+  );
 
   test('refuses a state whose records cannot be believed', async () => {
     const at = await place();
