@@ -222,3 +222,14 @@ describe('what the cluster alone knows', () => {
     expect(here(found(busy)).map(({ code }) => code)).not.toContain('BACKUP_STUCK');
   });
 });
+
+test('names of strangers reach no terminal and no shell as they are', () => {
+  const odd = 'x\u001b[31m$(reboot)';
+  const cluster = withBackup('platform-manual', (backup) => {
+    backup.metadata = { ...backup.metadata, name: odd };
+    backup.status = { phase: 'FailedValidation', validationErrors: [`${odd} is no name`] };
+  });
+  const refused = found(cluster).find(({ code }) => code === 'BACKUP_REFUSED');
+  expect(refused?.hint).toContain('delete backups.velero.io <name>');
+  expect([refused?.subject, refused?.message].join()).not.toContain('\u001b');
+});

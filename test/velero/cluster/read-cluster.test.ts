@@ -197,6 +197,17 @@ describe('custom resources', () => {
     expect(value((await look(lists)).customResources)).toEqual([]);
   });
 
+  test('of which there is no end are counted as far as that goes', async () => {
+    const lists = realAnswers();
+    const many = Array.from({ length: 20_001 }, (_, at) => ({
+      metadata: { name: `order-${at}`, namespace: at === 0 ? 'shop' : 'platform' },
+    }));
+    lists.set(orders, many);
+    const cluster = await look(lists);
+    expect(value(cluster.customResources)).toHaveLength(2);
+    expect(cluster.unreadKinds).toEqual(['orders.shop.example.com']);
+  });
+
   test('are listed of 300 kinds; the others are named', async () => {
     const lists = realAnswers();
     const [order] = lists.get(definitions) ?? [];
