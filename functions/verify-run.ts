@@ -68,8 +68,11 @@ export async function runVerify(
   const places = (run.locations ?? [...config.locations.values()]).filter(
     (place) => cluster === undefined || place.cluster === cluster,
   );
-  for (const place of [...config.locations.values(), ...places]) {
-    checkState(run.state.location, place);
+  const { witnessState } = config.verify;
+  for (const state of [run.state, ...(witnessState === undefined ? [] : [witnessState])]) {
+    for (const place of [...config.locations.values(), ...places]) {
+      checkState(state.location, place);
+    }
   }
   const meter = totalsMeter();
   const clusters = await connectAll(places, config, context);

@@ -24,14 +24,14 @@ async function start(env: Record<string, string>): Promise<FunctionApp> {
 }
 
 describe('the Azure function replicate', () => {
-  test('registers one timer, whose schedule a setting can change', async () => {
-    const { functions } = await start({});
-    expect(functions).toMatchObject([
-      { name: 'replicate', bindings: [{ type: 'timerTrigger', schedule: '0 17 * * * *' }] },
-    ]);
+  test('registers a timer, whose schedule a setting can change', async () => {
+    const bindings = ({ functions }: FunctionApp) =>
+      functions.find(({ name }) => name === 'replicate')?.bindings;
+    const standard = [{ type: 'timerTrigger', schedule: '0 17 * * * *' }];
+    expect(bindings(await start({}))).toMatchObject(standard);
     await app?.close();
     const other = await start({ DRYDOCK_REPLICATE_SCHEDULE: '0 0 */4 * * *' });
-    expect(other.functions[0]?.bindings[0]?.schedule).toBe('0 0 */4 * * *');
+    expect(bindings(other)?.[0]?.schedule).toBe('0 0 */4 * * *');
   });
 
   test('copies a Velero root from Blob to S3 and publishes what it did', async () => {

@@ -65,6 +65,7 @@ describe('host.json', () => {
     expect(host.extensions.queues).toMatchObject({
       messageEncoding: 'none',
       batchSize: 1,
+      newBatchThreshold: 0,
       maxDequeueCount: 5,
     });
   });
