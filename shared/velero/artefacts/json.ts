@@ -5,7 +5,7 @@ export const JSON_MARKS_MAX = 2_000_000;
 
 export type ParsedJson =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly isTooLarge: boolean; readonly reason: string };
 
 /**
  * Parses the whole of `bytes`. Members such as `__proto__` become ordinary own members, and every
@@ -14,14 +14,15 @@ export type ParsedJson =
  */
 export function parseJson(bytes: Uint8Array, marksMax: number = JSON_MARKS_MAX): ParsedJson {
   if (marksIn(bytes) > marksMax) {
-    return { ok: false, reason: `it holds more than ${marksMax} JSON values` };
+    const reason = `it holds more than ${marksMax} JSON values`;
+    return { ok: false, isTooLarge: true, reason };
   }
   try {
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return { ok: true, value: JSON.parse(view.toString('utf8')) };
   } catch {
     // The parser's own words quote the text, which may be a secret.
-    return { ok: false, reason: 'it is no JSON' };
+    return { ok: false, isTooLarge: false, reason: 'it is no JSON' };
   }
 }
 

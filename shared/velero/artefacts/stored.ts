@@ -87,7 +87,12 @@ export async function readArtefact<T>(
     return { state: 'unreadable', key, damage: 'transfer-framing', reason: TRANSFER_FRAMING };
   }
   const parsed = parseJson(bytes, limits.marksMax ?? JSON_MARKS_MAX);
-  if (!parsed.ok) return { state: 'unreadable', key, damage: 'not-json', reason: parsed.reason };
+  if (!parsed.ok) {
+    const { isTooLarge, reason } = parsed;
+    return isTooLarge
+      ? { state: 'too-large', key, sizeBytes: opened.info.sizeBytes, reason }
+      : { state: 'unreadable', key, damage: 'not-json', reason };
+  }
   const value = parse(parsed.value);
   if (typeof value === 'string') {
     return { state: 'unreadable', key, damage: 'wrong-shape', reason: value };

@@ -2,7 +2,7 @@ import { type Finding, finding } from '../../model/finding.ts';
 import type { ObjectInfo } from '../../stores/store.ts';
 import { metadataKey, parseBackupKey } from '../layout.ts';
 import type { BackupFacts } from './backup-facts.ts';
-import { backupSubject, examplesOf } from './plain.ts';
+import { addressed, backupSubject, examplesOf } from './plain.ts';
 
 const HOUR_MS = 3_600_000;
 /** Beyond what Velero itself allows: its polls, its queue, a slow upload. */
@@ -23,6 +23,10 @@ export function ageFindings(
   { url, now }: { readonly url: string; readonly now: Date },
 ): readonly Finding[] {
   if (facts.completeness === 'complete') return [];
+  return addressed(unfinishedFindings(facts, url, now), facts.backup);
+}
+
+function unfinishedFindings(facts: BackupFacts, url: string, now: Date): readonly Finding[] {
   const subject = backupSubject(url, facts.backup);
   const reason = facts.incompleteReason ?? 'it is not complete';
   if (facts.completeness === 'debris') {

@@ -29,7 +29,7 @@ import {
   resourceFacts,
   volumeFacts,
 } from './facts-of.ts';
-import { backupSubject } from './plain.ts';
+import { addressed, backupSubject } from './plain.ts';
 import { statusFindings } from './status-findings.ts';
 import { volumeFindings } from './volume-findings.ts';
 
@@ -129,7 +129,9 @@ async function readRest(
   let sizeBytes = 0;
   for (const { key, sizeBytes: own } of files) {
     const state = states.get(key);
-    const isOpen = state === undefined || state === 'unreadable';
+    const isSmall = own <= REST_LIMITS.storedSizeBytesMax;
+    const isOpen =
+      state === undefined || state === 'unreadable' || (state === 'too-large' && isSmall);
     if (!isOpen || own === 0 || own + sizeBytes > REST_SIZE_BYTES_MAX) continue;
     const file = parseBackupKey(key)?.file ?? '';
     const isGzip = state === undefined && file.endsWith('.gz') && isVeleroFile(backup, file);
@@ -165,7 +167,7 @@ function factsOf(read: BackupRead, files: readonly ObjectInfo[], now: Date): Bac
   for (const each of everyArtefact(read)) {
     if (each.state === 'read') hashes.set(each.stored.key, each.stored.sha256);
   }
-  const findings = completeness === CHANGED ? [] : findingsOf(read);
+  const findings = completeness === CHANGED ? [] : addressed(findingsOf(read), backup);
   return compact<BackupFacts>({
     backup,
     lookedAt: now.toISOString(),

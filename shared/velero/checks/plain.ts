@@ -1,9 +1,16 @@
+import type { Finding } from '../../model/finding.ts';
 import { shown } from '../artefacts/json.ts';
 import { BACKUPS } from '../layout.ts';
 
 /** What findings about a backup are about; names of strangers may hold anything. */
 export function backupSubject(url: string, backup: string): string {
   return `${url}/${BACKUPS}${backup.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd')}`;
+}
+
+/** Hints as commands that can be run: with the name of the backup, where it is one of Kubernetes. */
+export function addressed(findings: readonly Finding[], backup: string): readonly Finding[] {
+  if (!/^[a-z0-9][a-z0-9.-]{0,252}$/.test(backup)) return findings;
+  return findings.map((one) => ({ ...one, hint: one.hint.replaceAll('<backup>', backup) }));
 }
 
 /** How many examples the evidence of a finding carries. */

@@ -106,7 +106,7 @@ export const ARTEFACT_DAMAGES: readonly VeleroDamage[] = [
   broken(
     'list-of-very-many',
     'A small list holds three million values',
-    ['ARTEFACT_DAMAGED'],
+    ['ARTEFACT_TOO_LARGE'],
     (objects) => objects.gzip('-results.gz', `{"errors":[${'{},'.repeat(3_000_000)}{}]}`),
   ),
   broken(

@@ -36,6 +36,7 @@ describe('an unfinished backup', () => {
     expect(at(patient as BackupFacts, '2026-11-21T19:26:26Z')).toEqual(YOUNG);
     expect(at(patient as BackupFacts, '2026-11-21T19:26:27Z')).toEqual(STUCK);
     const [stuck] = ageFindings(facts, { url: URL, now: new Date('2026-11-22T00:00:00Z') });
+    expect(stuck?.hint).toContain('"velero backup describe media-moving"');
     expect(stuck).toMatchObject({
       subject: `${URL}/backups/media-moving`,
       message:
