@@ -1,6 +1,6 @@
 import type { Config, NamedLocation } from '../../shared/config/config.ts';
 import { VERIFY_DEFAULTS } from '../../shared/config/config.ts';
-import { locationIdentity, locationName } from '../../shared/config/location.ts';
+import { locationIdentity } from '../../shared/config/location.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { selectLocations } from '../verify-config.ts';
 import type { VerifyRun } from '../verify-run.ts';
@@ -63,8 +63,7 @@ function locationsFor(
     const identity = locationIdentity(place.location);
     // A URL of the configuration is that location, with all that is known of it.
     const known = configured.find(({ location }) => locationIdentity(location) === identity);
-    const name = locationName(place.location);
-    chosen.set(identity, known ?? { layout: 'velero', ...place, name });
+    chosen.set(identity, known ?? { layout: 'velero', ...place, name: identity });
   }
   return chosen;
 }

@@ -185,6 +185,18 @@ describe('drydock verify', () => {
     },
   );
 
+  test('that its deadline ends is unfinished, and ends with 3', async () => {
+    const { env, file } = await place();
+    let minutes = 0;
+    const clock = { ...fakeClock(NOW), now: () => new Date(NOW.getTime() + 60_000 * minutes++) };
+    const args = ['verify', '-c', file, '--deadline', '5m'];
+    const { code, stdout } = await inProcess(args, { env, clock });
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/\nUnfinished: The deadline came before everything was read\n/);
+    expect(stdout).toMatch(/\nUnfinished after \d+ min.*\n$/);
+    expect(stdout).not.toContain('PROVEN AGE');
+  });
+
   test('refuses a state whose records cannot be believed', async () => {
     const at = await place();
     await run(at, 'verify', '--rung', 'present');
