@@ -146,6 +146,20 @@ describe('drydock verify', () => {
     expect(ladders).toMatchObject([{ location: 'prod', unchecked: [expect.any(String)] }]);
   });
 
+  test('with a wrong password of the repositories proves nothing, and does not tell it', async () => {
+    const at = await place();
+    const text = await readFile(at.file, 'utf8');
+    const secret = join(at.cwd, 'password');
+    await writeFile(secret, CANARY);
+    const reference = `"${root}", repositoryPassword: "file:${secret}" }`;
+    await writeFile(at.file, text.replace(`"${root}" }`, reference));
+    const { code, stdout, stderr } = await run(at, 'verify', '--rung', 'present');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^shop +3 +34 min +- +- +- {2}none of 24 h, unproven$/m);
+    expect(stdout).toContain('the password does not decrypt its format');
+    expect(stdout + stderr).not.toContain(CANARY);
+  });
+
   test.each([
     [['prdo'], 'LOCATION_UNKNOWN', 'Did you mean "prod"?'],
     [['--location', 'prdo'], 'LOCATION_UNKNOWN', 'Did you mean "prod"?'],
