@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { DIST } from '../../infra/build/bundle.ts';
+import { DIST, ROOT } from '../../infra/build/bundle.ts';
 import { type PackageSize, packageAws, ZIP_BYTES_MAX } from '../../infra/build/package.ts';
 import * as cfn from '../support/cloudformation.ts';
 import { startLambda } from '../support/lambda-runtime.ts';
@@ -121,6 +121,15 @@ describe('roles', () => {
       'logs:PutLogEvents',
       'sqs:DeleteMessage',
     ]);
+  });
+
+  test('the function that verifies may ask for every setting that it asks for', () => {
+    const source = readFileSync(join(ROOT, 'shared/stores/s3-settings.ts'), 'utf8');
+    const asked = [...source.matchAll(/action: '(s3:\w+)'/g)].map(([, action]) => action);
+    expect(asked.length).toBeGreaterThan(3);
+    const may = cfn.statementsOf(named('AWS::IAM::Role', 'WorkerRole')).flatMap(cfn.actionsOf);
+    const others = ['ec2:DescribeSnapshots', 'eks:DescribeCluster', 'kms:DescribeKey', 'kms:Sign'];
+    expect(may).toEqual(expect.arrayContaining([...asked, ...others]));
   });
 
   test('those that only send shards reach no backup', () => {
