@@ -84,7 +84,7 @@ function disagreement(read: BackupRead, summary: ContentsSummary): readonly Find
     .map(({ kind, listed, found }) => `${plain(kind)}: ${listed} listed, ${found} found`);
   const message =
     why === undefined
-      ? `${counted(differences.length, 'kind')} of objects differ between the tarball and its list`
+      ? `The tarball and its list differ in ${counted(differences.length, 'kind')} of objects`
       : `${counted(lacking, 'object')} of its list ${lacking === 1 ? 'is' : 'are'} not in its tarball: ${why}`;
   const evidence = { kinds };
   return [
@@ -117,11 +117,18 @@ function copies(subject: string, { copies: agreement }: ContentsSummary): readon
   const { different, single, examples } = agreement;
   if (different === 0 && single === 0) return [];
   const parts = [
-    ...(different > 0 ? [`of ${counted(different, 'object')} the two copies differ`] : []),
-    ...(single > 0 ? [`of ${counted(single, 'object')} there is one copy alone`] : []),
+    ...(different > 0
+      ? [
+          `${counted(different, 'object')} ${different === 1 ? 'has' : 'have'} two copies that differ`,
+        ]
+      : []),
+    ...(single > 0
+      ? [`${counted(single, 'object')} ${single === 1 ? 'has' : 'have'} one copy alone`]
+      : []),
   ];
   const message = `In the tarball, ${parts.join(', and ')}`;
-  return [finding('COPIES_DIFFER', subject, message, { evidence: { objects: examples } })];
+  const evidence = { objects: examples };
+  return [finding('COPIES_DIFFER', subject, message, examples.length > 0 ? { evidence } : {})];
 }
 
 function quoted(version: string | undefined): string {

@@ -91,12 +91,12 @@ export function rootFindings(root: VeleroRoot, url: string): readonly Finding[] 
   const findings: Finding[] = [];
   const { foreignFolders, resticNamespaces, strayObjects } = root;
   if (foreignFolders.length > 0) {
-    const message = `${counted(foreignFolders.length, 'folder')} beside backups/ make Velero call the location Unavailable`;
+    const message = `Velero calls the location Unavailable for ${counted(foreignFolders.length, 'foreign folder')} beside backups/`;
     const folders = examplesOf(foreignFolders);
     findings.push(finding('ROOT_FOREIGN_FOLDER', url, message, { evidence: { folders } }));
   }
   if (strayObjects.count > 0) {
-    const message = `${counted(strayObjects.count, 'object')} below backups/ lie in no backup's folder`;
+    const message = `Below backups/, ${counted(strayObjects.count, 'object')} outside the folder of any backup`;
     const objects = examplesOf(strayObjects.examples);
     findings.push(finding('ROOT_STRAY_OBJECTS', url, message, { evidence: { objects } }));
   }

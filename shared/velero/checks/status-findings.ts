@@ -66,22 +66,20 @@ function partiallyFailed({ subject, artefacts }: BackupRead, status: BackupStatu
 function miscounts({ artefacts }: BackupRead, status: BackupStatus): readonly string[] {
   const { errors, operations } = status;
   const wrong: string[] = [];
-  const compare = (what: string, { attempted, completed }: Attempts): void => {
-    if (attempted !== completed) wrong.push(`${attempted} ${what} begun, ${completed} completed`);
+  const compare = (what: string, attempted: number, other: number, did: string): void => {
+    if (attempted !== other) wrong.push(`${counted(attempted, what)} begun, ${other} ${did}`);
   };
-  compare('disk snapshots', status.nativeSnapshots);
-  compare('CSI snapshots', status.csiSnapshots);
-  compare('operations', operations);
+  const completed = (what: string, attempts: Attempts): void =>
+    compare(what, attempts.attempted, attempts.completed, 'completed');
+  completed('disk snapshot', status.nativeSnapshots);
+  completed('CSI snapshot', status.csiSnapshots);
+  completed('operation', operations);
   if (artefacts.operations.state === 'read') {
-    const listed = artefacts.operations.value.length;
-    if (listed !== operations.attempted) {
-      wrong.push(`${operations.attempted} operations begun, ${listed} listed`);
-    }
+    compare('operation', operations.attempted, artefacts.operations.value.length, 'listed');
   }
   if (artefacts.nativeSnapshots.state === 'read') {
     const { attempted } = status.nativeSnapshots;
-    const listed = artefacts.nativeSnapshots.value.length;
-    if (listed !== attempted) wrong.push(`${attempted} disk snapshots begun, ${listed} listed`);
+    compare('disk snapshot', attempted, artefacts.nativeSnapshots.value.length, 'listed');
   }
   if (status.phase === 'Completed' && errors > 0) {
     wrong.push(`Completed with ${counted(errors, 'error')}`);
@@ -90,7 +88,8 @@ function miscounts({ artefacts }: BackupRead, status: BackupStatus): readonly st
     const texts = artefacts.results.value.errors.count;
     // Of operations Velero counts the errors and stores no texts.
     const isLost = texts < errors && operations.attempted === 0;
-    if (texts > errors || isLost) wrong.push(`${errors} errors counted, ${texts} stored`);
+    if (texts > errors || isLost)
+      wrong.push(`${counted(errors, 'error')} counted, ${texts} stored`);
   }
   return wrong;
 }
