@@ -199,6 +199,28 @@ describeTier('velero', 'verify beside a living Velero', () => {
       expect(codesOf(report, 'namespace app')).toEqual([]);
     });
 
+    test('a volume repository that it cannot open, in its own words', async () => {
+      await put(store, 'kopia/broken/p0123', Buffer.from('no pack'));
+      const name = 'broken-default-kopia';
+      await submit('BackupRepository', name, {
+        spec: {
+          volumeNamespace: 'broken',
+          backupStorageLocation: 'default',
+          repositoryType: 'kopia',
+          maintenanceFrequency: '1h0m0s',
+          resticIdentifier: '',
+        },
+      });
+      const { status } = await waitForObject(
+        plane.api,
+        veleroPath('backuprepositories', name),
+        (each) => (each.status?.['phase'] === 'NotReady' ? each : undefined),
+      );
+      const report = await verified('admin');
+      const found = findingOf(report, 'REPOSITORY_NOT_READY', '/kopia/broken');
+      expect(found.message).toContain(String(status?.['message']).slice(0, 40));
+    });
+
     test('a folder at the root makes its location Unavailable, in its own words', async () => {
       await put(store, 'drydock/state.json', Buffer.from('{}'));
       await waitForLocation('Unavailable');
