@@ -93,10 +93,9 @@ export async function configuredShard(
   invocation: Invocation,
 ): Promise<Report | undefined> {
   const message = parseMessage(entry);
+  const opened = await openInvocation(env, invocation);
   const queue = await configuredQueue(env);
-  if (queue !== undefined) {
-    return work(message, await openInvocation(env, invocation), invocation, queue);
-  }
+  if (queue !== undefined) return work(message, opened, invocation, queue);
   const text = 'Cannot work on a shard: DRYDOCK_QUEUE_URL is not set';
   throw new DrydockError('usage', 'QUEUE_MISSING', text, {
     hint: 'Set DRYDOCK_QUEUE_URL to the URL of the queue that this function reads from',

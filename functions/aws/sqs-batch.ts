@@ -10,21 +10,25 @@ export interface BatchResponse {
   readonly batchItemFailures: readonly { readonly itemIdentifier: string }[];
 }
 
-/** Works on one message after the other; one that fails takes no other one along. */
+/**
+ * Works on one message after the other; one that fails takes no other one along.
+ * @throws what the first message threw, when all of them failed: that counts as an error of the
+ *   function and calls somebody at once, and all of them come again
+ */
 export async function eachRecord(
   { Records }: SqsEvent,
   work: (body: string) => Promise<unknown>,
 ): Promise<BatchResponse> {
-  const batchItemFailures: { itemIdentifier: string }[] = [];
+  const failures: { readonly itemIdentifier: string; readonly error: unknown }[] = [];
   for (const { messageId, body } of Records) {
-    try {
-      await work(body);
-    } catch (error) {
+    await work(body).catch((error: unknown) => {
       console.error(
         JSON.stringify({ message: 'message failed', messageId, ...errorFields(error) }),
       );
-      batchItemFailures.push({ itemIdentifier: messageId });
-    }
+      failures.push({ itemIdentifier: messageId, error });
+    });
   }
-  return { batchItemFailures };
+  const [first] = failures;
+  if (first !== undefined && failures.length === Records.length) throw first.error;
+  return { batchItemFailures: failures.map(({ itemIdentifier }) => ({ itemIdentifier })) };
 }

@@ -100,3 +100,10 @@ describe.each(BUNDLES.filter(({ name }) => name !== 'cli'))(
     });
   },
 );
+
+test('what only sends shards holds none of the work', () => {
+  const bundle = BUNDLES.find(({ name }) => name === 'aws-verify-on-event');
+  if (bundle === undefined) throw new Error('no such bundle');
+  const inputs = Object.values(metafile(bundle).outputs).flatMap((one) => Object.keys(one.inputs));
+  expect(inputs.filter((path) => /^shared\/(verify|kopia|kubernetes)\//.test(path))).toEqual([]);
+});

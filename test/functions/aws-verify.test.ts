@@ -175,7 +175,11 @@ describe('verify on Lambda', () => {
     const answer = await lambda('worker').invoke(
       batch({ ...shard, runId: 'denied', continuation: 0 }),
     );
-    expect(failed(answer)).toEqual({ batchItemFailures: [{ itemIdentifier: 'message-0' }] });
+    // As a whole: so that it counts as an error of the function, and somebody is called.
+    expect(answer).toMatchObject({
+      kind: 'error',
+      error: { errorType: 'StoreError', errorMessage: expect.stringContaining('access denied') },
+    });
     expect(lambda('worker').logs()).toContain('"code":"denied"');
   });
 
