@@ -189,10 +189,18 @@ export const VELERO_FINDINGS = {
     why: 'A restore needs a certain one of them for each kind of volume: where that one lacks the volume or names another snapshot, its data is not restored',
     fix: 'Compare "velero backup describe <backup> --details" with the evidence, and take a new backup of these volumes',
   },
+  VOLUME_LEFT_OUT: {
+    severity: 'error',
+    title: 'Volumes that nothing saved',
+    meaning:
+      'A backup left volumes out that nobody chose to leave out: no snapshot location fits them, and file-system backup is not asked for',
+    why: 'Velero calls such a backup Completed and says nothing; a restore makes empty volumes, and the application starts without its data',
+    fix: 'Opt the volumes in: --default-volumes-to-fs-backup, the annotation backup.velero.io/backup-volumes on their pods, a CSI snapshot class, or a volume policy; or choose to skip them by a volume policy, which makes this a warning',
+  },
   VOLUME_SKIPPED: {
     severity: 'warning',
     title: 'Volumes without data, on purpose',
-    meaning: 'A backup skipped volumes, by a policy, an annotation, or since no method fits them',
+    meaning: 'A backup skipped volumes by a policy, a label or an annotation',
     why: 'Their claims are restored, their data is not: unless the old disk is still there, the application starts with an empty volume',
     fix: 'Nothing if that is meant. Otherwise opt the volume in (annotation backup.velero.io/backup-volumes on its pod, --default-volumes-to-fs-backup, or a volume policy)',
   },

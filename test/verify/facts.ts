@@ -1,14 +1,16 @@
-import type {
-  BackupFacts,
-  ContentsFacts,
-  ResourceFacts,
-  VolumeFact,
+import {
+  type BackupFacts,
+  CHECKS_VERSION,
+  type ContentsFacts,
+  type ResourceFacts,
+  type VolumeFact,
 } from '../../shared/velero/checks/backup-facts.ts';
 
 /** What a look leaves of `backup`: complete and whole, of the namespace `shop`, without volumes. */
 export function facts(overrides: Partial<BackupFacts> = {}): BackupFacts {
   const { backup = 'daily-20261124020000' } = overrides;
   return {
+    checks: CHECKS_VERSION,
     backup,
     lookedAt: '2026-11-25T00:00:00Z',
     completeness: 'complete',

@@ -1,7 +1,7 @@
 import { type Finding, finding } from '../../model/finding.ts';
 import type { ObjectInfo } from '../../stores/store.ts';
 import { metadataKey, parseBackupKey } from '../layout.ts';
-import type { BackupFacts } from './backup-facts.ts';
+import { type BackupFacts, CHECKS_VERSION } from './backup-facts.ts';
 import { addressed, backupSubject, examplesOf } from './plain.ts';
 
 const HOUR_MS = 3_600_000;
@@ -72,7 +72,7 @@ function newestMs({ objects }: BackupFacts): number {
 
 /**
  * Whether a backup has to be read (again): when it is new, when an object of it is another one than
- * at the last look, when it was not finished then, or when an object lay in an archive tier, from
+ * at the last look, when another Drydock looked, when it was not finished then, or when an object lay in an archive tier, from
  * where it comes back with the same ETag. Pure.
  * @param facts of the last look.
  * @param files of the backup's folder, from the listing.
@@ -83,6 +83,7 @@ export function needsLook(
   now: Date,
 ): boolean {
   if (facts === undefined || facts.objects.length !== files.length) return true;
+  if (facts.checks !== CHECKS_VERSION) return true;
   const known = new Map(facts.objects.map((object) => [object.key, object]));
   const isSame = files.every(({ key, etag, sizeBytes, storageClass }) => {
     const one = known.get(key);

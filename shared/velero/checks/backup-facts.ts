@@ -2,12 +2,17 @@ import type { Finding } from '../../model/finding.ts';
 import type { PhaseMeaning } from '../artefacts/backup.ts';
 import type { VolumeMethod, VolumeResult } from '../artefacts/inventory-records.ts';
 
+/** Raised with every change of what a look finds, so that no ledger keeps what is no longer said. */
+export const CHECKS_VERSION = 1;
+
 /**
  * What one look at a backup leaves. Plain JSON without undefined members, since it is kept in the
  * ledger: a backup whose objects still have their ETags is judged from it and not read again. It
  * depends on the stored bytes alone, never on the hour or on other witnesses. Times are RFC 3339.
  */
 export interface BackupFacts {
+  /** `CHECKS_VERSION` of the Drydock that looked: what others have found out is looked at anew. */
+  readonly checks: number;
   /** Name of the folder below `backups/`. */
   readonly backup: string;
   readonly lookedAt: string;

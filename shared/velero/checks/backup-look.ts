@@ -18,7 +18,7 @@ import {
   restoreReads,
 } from '../layout.ts';
 import { artefactFindings } from './artefact-findings.ts';
-import type { BackupFacts, BackupObject } from './backup-facts.ts';
+import { type BackupFacts, type BackupObject, CHECKS_VERSION } from './backup-facts.ts';
 import { type BackupRead, everyArtefact } from './backup-read.ts';
 import { contentsFindings } from './contents-findings.ts';
 import {
@@ -169,6 +169,7 @@ function factsOf(read: BackupRead, files: readonly ObjectInfo[], now: Date): Bac
   }
   const findings = completeness === CHANGED ? [] : addressed(findingsOf(read), backup);
   return compact<BackupFacts>({
+    checks: CHECKS_VERSION,
     backup,
     lookedAt: now.toISOString(),
     completeness: completeness.kind,

@@ -4,6 +4,7 @@ import type { Contradiction, InventoryVolume } from '../artefacts/inventory.ts';
 import type { VolumeResult } from '../artefacts/inventory-records.ts';
 import type { BackupCheck, BackupRead } from './backup-read.ts';
 import { counted, EXAMPLES_MAX, plain, readable } from './plain.ts';
+import { isChosenSkip } from './skipped.ts';
 
 const WITHOUT: Contradiction['kind'] = 'claim-without-data';
 
@@ -28,8 +29,14 @@ export const volumeFindings: BackupCheck = (read) => {
     grouped(
       subject,
       'VOLUME_SKIPPED',
-      volumes.filter(({ method }) => method === 'skipped').map(described),
-      (they) => `Skipped ${they}, whose data is not in the backup`,
+      volumes.filter(isChosenSkip).map(described),
+      (they) => `Skipped ${they} on purpose, whose data is not in the backup`,
+    ),
+    grouped(
+      subject,
+      'VOLUME_LEFT_OUT',
+      volumes.filter((each) => each.method === 'skipped' && !isChosenSkip(each)).map(described),
+      (they) => `Left out ${they}, since no way to save its data applied`,
     ),
     grouped(
       subject,

@@ -24,6 +24,8 @@ interface PodVolumeBackup {
 
 interface VolumeInfo {
   pvcNamespace: string;
+  skipped?: boolean;
+  skippedReason?: string;
   result?: string;
   pvbInfo?: { Phase: string; snapshotHandle?: string };
   csiSnapshotInfo?: { snapshotHandle: string };
@@ -185,6 +187,26 @@ export const STATUS_DAMAGES: readonly VeleroDamage[] = [
     (objects) =>
       objects.json<VolumeInfo[]>(INFO, ([record]) => {
         if (record?.csiSnapshotInfo) record.csiSnapshotInfo.snapshotHandle = 'snap-0';
+      }),
+  ),
+  changed(
+    'shop-failing-hook',
+    'volume-left-out',
+    'A volume to which no method applied, as Velero puts it',
+    [
+      'BACKUP_HOOKS_FAILED',
+      'BACKUP_PARTIALLY_FAILED',
+      'CONTENTS_DISAGREE',
+      'SECRETS_IN_CLEAR',
+      'VOLUME_LEFT_OUT',
+    ],
+    (objects) =>
+      objects.json<VolumeInfo[]>(INFO, (list) => {
+        for (const record of list) {
+          if (record.skipped !== true) continue;
+          record.skippedReason =
+            'volumeSnapshot: not satisfy the criteria for VolumePolicy or the legacy snapshot way;';
+        }
       }),
   ),
   changed(

@@ -25,6 +25,7 @@ const BREAKING: readonly string[] = [
 const SPARED = [
   'list-no-list',
   'list-of-very-many',
+  'volume-left-out',
   'log-archived',
   'log-truncated',
   'object-not-taken',
