@@ -6,6 +6,8 @@ import { BACKUP_METADATA, parseBackupKey } from '../shared/velero/layout.ts';
 
 /** Longer than the largest repository takes: a shard that goes on for more gets nowhere. */
 export const CONTINUATIONS_MAX = 200;
+/** Of a Kubernetes object: under a longer name there is no backup, whoever wrote it there. */
+const NAME_LENGTH_MAX = 253;
 /** What Velero still writes beside the metadata, and events that come twice, are waited for. */
 export const EVENT_DELAY_MS = 60_000;
 
@@ -61,7 +63,7 @@ export function shardsOfEvent(event: unknown, config: Config): EventOutcome {
   for (const place of config.locations.values()) {
     const key = place.layout === 'velero' ? written.holds(place) : undefined;
     const at = key === undefined ? undefined : parseBackupKey(key);
-    if (at?.file !== BACKUP_METADATA) continue;
+    if (at?.file !== BACKUP_METADATA || at.backup.length > NAME_LENGTH_MAX) continue;
     shards.push({ ...shard(written.eventId, place.name), backup: at.backup });
   }
   if (shards.length > 0) return { kind: 'shards', shards };

@@ -21,11 +21,11 @@ beforeAll(async () => {
   sqs = await startFakeSqs(['shards'], world.s3.credentials.accessKeyId);
   const { s3, urls } = world;
   // The same backups without their volumes' repositories, which take a second each to open.
-  for (const { key, bytes } of s3.objects('origin')) {
+  for (const { key, bytes } of s3.objects('small')) {
     const copy = key.replace('prod/', 'replica/');
     if (key.startsWith('prod/backups/')) await s3.putObject('copy', copy, bytes);
   }
-  const path = await world.config(...verifyConfig(urls.origin, urls.bucket, urls.state));
+  const path = await world.config(...verifyConfig(urls.small, urls.bucket, urls.state));
   const env = {
     ...world.env,
     DRYDOCK_CONFIG: path,
@@ -73,7 +73,7 @@ const contents = (bucket: string): string[] =>
 
 describe('verify on Lambda', () => {
   test('a tick becomes a shard per location, and each shard a verified location', async () => {
-    const before = contents('origin');
+    const before = contents('small');
     const tick = await lambda('verify').invoke({ source: 'aws.scheduler', detail: {} });
     expect(tick, lambda('verify').logs()).toMatchObject({
       kind: 'result',
@@ -97,7 +97,7 @@ describe('verify on Lambda', () => {
     const detail = world.bus.events[0]?.detail as ReportSummary | undefined;
     expect(detail?.verdicts.verified).toBeGreaterThan(0);
     expect(world.s3.objects('drydock-state').length).toBeGreaterThan(0);
-    expect(contents('origin')).toEqual(before);
+    expect(contents('small')).toEqual(before);
     expect(sqs.sent).toHaveLength(2);
   });
 

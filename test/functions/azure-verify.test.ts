@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { QueueClient } from '@azure/storage-queue';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIST } from '../../infra/build/bundle.ts';
 import type { ReportSummary } from '../../shared/model/report.ts';
 import { parseMessage } from '../../shared/queues/work-message.ts';
@@ -14,8 +14,8 @@ const main = join(DIST, 'azure/main.mjs');
 let world: FunctionWorld;
 let queues: AzuriteQueues;
 let queue: QueueClient;
-let config: string;
-let app: FunctionApp | undefined;
+let app: FunctionApp;
+let appWithoutQueue: FunctionApp;
 
 beforeAll(async () => {
   [world, queues] = await Promise.all([startFunctionWorld(), startAzuriteQueues()]);
@@ -23,35 +23,33 @@ beforeAll(async () => {
   await queue.create();
   const { urls, s3, azurite } = world;
   // Backups without their volumes' repositories, which take a second each to open.
-  for (const { key, bytes } of s3.objects('origin')) {
+  for (const { key, bytes } of s3.objects('small')) {
     if (!key.startsWith('prod/backups/')) continue;
     const blob = azurite.container('copy').getBlockBlobClient(key.replace('prod/', 'replica/'));
     await blob.uploadData(bytes);
   }
-  config = await world.config(...verifyConfig(urls.container, urls.origin, urls.state));
+  const config = await world.config(...verifyConfig(urls.container, urls.small, urls.state));
+  const env = { ...world.env, DRYDOCK_CONFIG: config };
+  appWithoutQueue = await startFunctionApp(main, env);
+  app = await startFunctionApp(main, { ...env, DRYDOCK_QUEUE_URL: `${queues.endpoint}/shards` });
 });
-afterEach(() => app?.close());
-afterAll(() => Promise.all([world.close(), queues.close()]));
+afterAll(async () => {
+  await Promise.all([app.close(), appWithoutQueue.close()]);
+  await Promise.all([world.close(), queues.close()]);
+});
 
-async function start(env: Record<string, string>): Promise<FunctionApp> {
-  app = await startFunctionApp(main, { ...world.env, ...env });
-  return app;
-}
-
-const withQueue = () =>
-  start({ DRYDOCK_CONFIG: config, DRYDOCK_QUEUE_URL: `${queues.endpoint}/shards` });
-
-/** What the app logged of each run, as Application Insights would get it. */
-const logged = ({ log }: FunctionApp): unknown[] =>
-  log.filter(({ category }) => category === 'user').map(({ message }) => JSON.parse(message));
+/** What the app logged of its runs, as Application Insights would get it, from line `from` on. */
+const logged = ({ log }: FunctionApp, from = 0): unknown[] =>
+  log
+    .slice(from)
+    .filter(({ category }) => category === 'user')
+    .map(({ message }) => JSON.parse(message));
 
 describe('verify on Azure Functions', () => {
   test('registers the queues of the worker and of events only where there is a queue', async () => {
-    const { functions } = await start({});
-    expect(functions.map(({ name }) => name).sort()).toEqual(['replicate', 'verify']);
-    await app?.close();
-    const more = (await withQueue()).functions;
-    expect(more).toEqual(
+    const names = appWithoutQueue.functions.map(({ name }) => name);
+    expect(names.sort()).toEqual(['replicate', 'verify']);
+    expect(app.functions).toEqual(
       expect.arrayContaining([
         {
           name: 'verify',
@@ -72,18 +70,17 @@ describe('verify on Azure Functions', () => {
   });
 
   test('a tick becomes a shard per location, and a shard a verified location', async () => {
-    const running = await withQueue();
-    expect(await running.fireTimer('verify'), running.output()).toMatchObject({ kind: 'done' });
+    expect(await app.fireTimer('verify'), app.output()).toMatchObject({ kind: 'done' });
     const texts = await takeTexts(queue);
     const shards = texts.map(parseMessage);
     expect(shards.map(({ location }) => location).sort()).toEqual(['first', 'second']);
-    expect(logged(running)).toEqual([{ runId: shards[0]?.runId, shardsSent: 2 }]);
+    expect(logged(app)).toEqual([{ runId: shards[0]?.runId, shardsSent: 2 }]);
 
     const text = texts.find((each) => parseMessage(each).location === 'first') ?? '';
-    expect(await running.fireQueue('worker', text), running.output()).toEqual(
+    expect(await app.fireQueue('worker', text), app.output()).toEqual(
       expect.objectContaining({ kind: 'done' }),
     );
-    const summary = logged(running).at(-1) as ReportSummary;
+    const summary = logged(app).at(-1) as ReportSummary;
     expect(summary).toMatchObject({
       schema: 'drydock/report-summary/v1',
       run: { job: 'verify', id: shards[0]?.runId },
@@ -94,8 +91,8 @@ describe('verify on Azure Functions', () => {
   });
 
   test('a blob that Event Grid tells of becomes a delayed shard, also from base64', async () => {
-    const running = await withQueue();
     const { account, endpoint } = world.azurite;
+    const from = app.log.length;
     const blob = 'replica/backups/daily-1/velero-backup.json';
     const event = {
       topic: `/subscriptions/0/providers/Microsoft.Storage/storageAccounts/${account}`,
@@ -107,11 +104,11 @@ describe('verify on Azure Functions', () => {
     };
     const text = JSON.stringify(event);
     for (const sent of [text, Buffer.from(text).toString('base64')]) {
-      expect(await running.fireQueue('verify-on-event', sent)).toMatchObject({ kind: 'done' });
+      expect(await app.fireQueue('verify-on-event', sent)).toMatchObject({ kind: 'done' });
     }
     const foreign = text.replaceAll('velero-backup.json', 'daily-1.tar.gz');
-    expect(await running.fireQueue('verify-on-event', foreign)).toMatchObject({ kind: 'done' });
-    expect(logged(running)).toEqual([{ shardsSent: 1 }, { shardsSent: 1 }, { shardsSent: 0 }]);
+    expect(await app.fireQueue('verify-on-event', foreign)).toMatchObject({ kind: 'done' });
+    expect(logged(app, from)).toEqual([{ shardsSent: 1 }, { shardsSent: 1 }, { shardsSent: 0 }]);
     // They wait for a minute, and are there.
     expect(await takeTexts(queue)).toEqual([]);
     expect((await queue.getProperties()).approximateMessagesCount).toBe(2);
@@ -119,24 +116,24 @@ describe('verify on Azure Functions', () => {
   });
 
   test('a message that cannot be read fails, so that the host puts it aside in the end', async () => {
-    const running = await withQueue();
     for (const name of ['worker', 'verify-on-event']) {
-      expect(await running.fireQueue(name, 'poison')).toMatchObject({
+      expect(await app.fireQueue(name, 'poison')).toMatchObject({
         kind: 'failed',
         message: 'Cannot read a message of the queue: it is neither JSON nor base64 of JSON',
       });
     }
     const shard = { schema: 'drydock/shard/v2', job: 'verify', runId: 'x', location: 'first' };
-    expect(await running.fireQueue('worker', JSON.stringify(shard))).toMatchObject({
+    expect(await app.fireQueue('worker', JSON.stringify(shard))).toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('drydock/shard/v2'),
     });
   });
 
   test('without a queue the timer does the work itself', async () => {
-    const running = await start({ DRYDOCK_CONFIG: config });
-    expect(await running.fireTimer('verify'), running.output()).toMatchObject({ kind: 'done' });
-    const [tick, ...summaries] = logged(running);
+    expect(await appWithoutQueue.fireTimer('verify'), appWithoutQueue.output()).toMatchObject({
+      kind: 'done',
+    });
+    const [tick, ...summaries] = logged(appWithoutQueue);
     expect(tick).toMatchObject({ shardsSent: 0 });
     expect(summaries).toHaveLength(2);
     // Every pack was decrypted, by the worker threads that lie beside the bundle.

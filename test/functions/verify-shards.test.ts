@@ -127,6 +127,10 @@ describe('an event of S3', () => {
       'of a folder within a backup',
       objectCreated('acme-backups', `velero/${KEY}`.replace('/daily', '/x/daily')),
     ],
+    [
+      'of a name that no backup has',
+      objectCreated('acme-backups', `velero/backups/${'x'.repeat(254)}/velero-backup.json`),
+    ],
     ['of a restore', objectCreated('acme-backups', 'velero/restores/a/velero-backup.json')],
     ['in a Kopia repository', objectCreated('acme-backups', `laptops/${KEY}`)],
     [

@@ -18,8 +18,11 @@ export interface FunctionWorld {
   readonly fixture: Fixture;
   /** What the cloud would hand to the process: credentials, and where EventBridge is. */
   readonly env: Readonly<Record<string, string>>;
-  /** Location URLs: the Velero root in S3, an empty bucket, an empty container, the state. */
-  readonly urls: Readonly<Record<'origin' | 'bucket' | 'container' | 'state', string>>;
+  /**
+   * Location URLs: the Velero root in S3, the same with one of its repositories, which cost a second
+   * each to open, an empty bucket, an empty container, the state.
+   */
+  readonly urls: Readonly<Record<'origin' | 'small' | 'bucket' | 'container' | 'state', string>>;
   /** The keys of all format blobs that a copy below `prefix` must have. */
   repositories(prefix: string): string[];
   /** Writes a configuration file; answers its path. */
@@ -34,8 +37,10 @@ export async function startFunctionWorld(): Promise<FunctionWorld> {
   const events: S3Event[] = [];
   const s3 = await startS3Server({ onEvent: (event) => void events.push(event) });
   const [azurite, bus] = await Promise.all([startAzurite(), startEventBus()]);
-  for (const bucket of ['origin', 'copy', 'drydock-state']) s3.createBucket(bucket);
+  for (const bucket of ['origin', 'small', 'copy', 'drydock-state']) s3.createBucket(bucket);
   await fixtureOnServer(fixture, s3, 'origin');
+  const objects = fixture.objects.filter(({ key }) => /^prod\/(backups|kopia\/media)\//.test(key));
+  await fixtureOnServer({ ...fixture, objects }, s3, 'small');
   await azurite.container('copy').create();
   const s3Url = (path: string): string =>
     `s3://${path}?region=${s3.region}&endpoint=${s3.endpoint}`;
@@ -55,6 +60,7 @@ export async function startFunctionWorld(): Promise<FunctionWorld> {
     },
     urls: {
       origin: s3Url('origin/prod'),
+      small: s3Url('small/prod'),
       bucket: s3Url('copy/replica'),
       container: `azblob://${azurite.account}/copy/replica?endpoint=${azurite.endpoint}`,
       state: s3Url('drydock-state'),
