@@ -8,6 +8,7 @@
  */
 import { duration } from '../../functions/cli/terminal.ts';
 import { showDamage, showReading } from './reading.ts';
+import { openRoots, timesOf } from './roots.ts';
 import { openStage, type Stage } from './stage.ts';
 import {
   showKill,
@@ -17,7 +18,16 @@ import {
   showResumption,
   showReturn,
 } from './steps.ts';
-import { bad, good, line, NotAsPromised, opening, summary } from './story.ts';
+import { bad, good, line, NotAsPromised, opening, type StepResult, summary } from './story.ts';
+import {
+  showDamaged,
+  showHealthy,
+  showMissed,
+  showPartlyFailed,
+  showReplica,
+  showStatus,
+  showVanished,
+} from './verifying.ts';
 
 // A proxy of the surroundings cannot reach servers of this machine.
 process.env['NO_PROXY'] = '127.0.0.1';
@@ -66,6 +76,11 @@ async function tell(on: Stage): Promise<void> {
       'the commands are those you would type ("npm run drydock --" in a clone).',
     ].join('\n'),
   );
+  summary([...(await tellReplication(on)), ...(await tellVerification(on))]);
+  line();
+}
+
+async function tellReplication(on: Stage): Promise<readonly StepResult[]> {
   const { result: planned, plan } = await showPlan(on);
   const { result: copied, replica } = await showReplication(on, plan);
   const repeated = await showRepetition(on, replica);
@@ -74,8 +89,22 @@ async function tell(on: Stage): Promise<void> {
   const returned = await showReturn(on, plan);
   const read = await showReading(on);
   const damaged = await showDamage(on, replica);
-  summary([planned, copied, repeated, killed, resumed, returned, read, damaged]);
-  line();
+  return [planned, copied, repeated, killed, resumed, returned, read, damaged];
+}
+
+async function tellVerification(on: Stage): Promise<readonly StepResult[]> {
+  const times = timesOf(new Date());
+  await openRoots(on, times);
+  const results = [
+    await showHealthy(on, times),
+    await showReplica(on),
+    await showPartlyFailed(on, times),
+    await showMissed(on, times),
+    await showDamaged(on, times),
+    await showVanished(on, times),
+  ];
+  await showStatus(on);
+  return results;
 }
 
 process.exitCode = await main();

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type FakeEc2, fakeEc2 } from '../support/fake-ec2.ts';
 import { fixtureOnServer } from '../support/fixture-stores.ts';
 import { type Fixture, listFixtures, loadFixture } from '../support/fixtures.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/server.ts';
@@ -32,6 +33,10 @@ export interface Stage {
   readonly root: string;
   readonly server: S3Server;
   readonly azurite: Azurite;
+  /** Knows the disk snapshots that the backups name. */
+  readonly ec2: FakeEc2;
+  /** Where commands run: a drydock.yaml in it is theirs. */
+  readonly home: string;
   /** URLs as the command line takes them. */
   readonly s3Url: (bucket: string) => string;
   readonly blobUrl: (container: string) => string;
@@ -60,10 +65,13 @@ export async function openStage(): Promise<Stage> {
     closers.push(server.close);
     const azurite = await startAzurite();
     closers.push(azurite.close);
+    const ec2 = await fakeEc2({ snapshots: diskSnapshots(fixture) });
+    closers.push(ec2.close);
     server.createBucket(PRODUCTION);
     server.createBucket(STATE);
     await fixtureOnServer(fixture, server, PRODUCTION);
-    await mkdir(join(folder, 'home'));
+    const home = join(folder, 'home');
+    await mkdir(home);
     const root = /^(.*?)(?:kopia|backups)\//.exec(fixture.objects[0]?.key ?? '')?.[1] ?? '';
     const path = root === '' ? '' : `/${root.replace(/\/$/, '')}`;
     return {
@@ -71,11 +79,13 @@ export async function openStage(): Promise<Stage> {
       root,
       server,
       azurite,
+      ec2,
+      home,
       s3Url: (bucket) => `s3://${bucket}${path}?endpoint=${server.endpoint}`,
       blobUrl: (container) =>
         `azblob://${azurite.account}/${container}${path}?endpoint=${azurite.endpoint}`,
       stateUrl: `s3://${STATE}?endpoint=${server.endpoint}`,
-      run: (args, options) => runCli(args, environment(folder, server, azurite), options, closers),
+      run: (args, options) => runCli(args, environment(home, server, azurite), options, closers),
       close,
     };
   } catch (error) {
@@ -84,14 +94,21 @@ export async function openStage(): Promise<Stage> {
   }
 }
 
+/** As EC2 answered when the backups were made. */
+function diskSnapshots(fixture: Fixture): readonly { readonly id: string }[] {
+  const answers = fixture.answer('answers/cloud', 'snapshots');
+  return (answers as readonly { readonly SnapshotId: string }[]).map(({ SnapshotId: id }) => ({
+    id,
+  }));
+}
+
 async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
   for (const closer of closers.splice(0).reverse()) await closer();
 }
 
 /** Nothing of the user's own settings or accounts reaches the demo. */
-function environment(folder: string, server: S3Server, azurite: Azurite): NodeJS.ProcessEnv {
+function environment(home: string, server: S3Server, azurite: Azurite): NodeJS.ProcessEnv {
   const kept = ['PATH', 'TERM', 'NO_COLOR', 'SYSTEMROOT', 'TMPDIR', 'TEMP', 'TMP'];
-  const home = join(folder, 'home');
   return {
     ...Object.fromEntries(kept.flatMap((name) => [[name, process.env[name]]])),
     HOME: home,

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { colorsOf, NO_BORDERS, size } from '../../functions/cli/terminal.ts';
 
-const colors = colorsOf(process.stdout, process.env);
+export const colors = colorsOf(process.stdout, process.env);
 
 /** One line of the closing table. */
 export interface StepResult {
