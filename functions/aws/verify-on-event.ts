@@ -1,5 +1,5 @@
 import { configuredEvent } from '../configured-event.ts';
-import { type BatchResponse, eachRecord, type SqsEvent } from './sqs-batch.ts';
+import { type BatchResponse, eachRecord, type SqsEvent } from '../sqs-batch.ts';
 
 /**
  * Sends a shard for each backup that S3 says was just written. The events come from EventBridge by

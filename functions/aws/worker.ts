@@ -1,5 +1,5 @@
 import { configuredShard } from '../configured-verify.ts';
-import { type BatchResponse, eachRecord, type SqsEvent } from './sqs-batch.ts';
+import { type BatchResponse, eachRecord, type SqsEvent } from '../sqs-batch.ts';
 
 /**
  * Verifies the location that each message of the queue names. A message that fails comes again

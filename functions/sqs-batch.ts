@@ -1,4 +1,4 @@
-import { errorFields } from '../invocation.ts';
+import { errorFields } from './invocation.ts';
 
 /** What SQS hands to a function, as far as it is used. */
 export interface SqsEvent {
