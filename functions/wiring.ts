@@ -12,11 +12,12 @@ import { replicate } from '../shared/replicate/replicate.ts';
 import { metered } from '../shared/stores/metered.ts';
 import { readOnly } from '../shared/stores/read-only.ts';
 import { totalsMeter } from '../shared/telemetry/meter.ts';
+import type { ClusterContext } from './clients/clusters.ts';
 import { publishReport } from './clients/events.ts';
 import { countsOf, errorFields, type Invocation, openInvocation, throwAll } from './invocation.ts';
 import { isRunning, leaseOwner } from './owner.ts';
 import { openState } from './state.ts';
-import { openStore, type StoreContext } from './stores.ts';
+import { openStore } from './stores.ts';
 import { VERSION } from './version.ts';
 
 /** One replication, as a route of the configuration or two URLs ask for it. */
@@ -33,7 +34,7 @@ export interface ReplicateRun {
   readonly dryRun: boolean;
 }
 
-export interface RunContext extends StoreContext {
+export interface RunContext extends ClusterContext {
   readonly progress: Progress;
   readonly events?: NonNullable<Config['events']>;
 }

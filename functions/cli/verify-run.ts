@@ -9,6 +9,7 @@ import { runVerify, type VerifyRun } from '../verify-run.ts';
 import type { RunContext } from '../wiring.ts';
 import { optionalConfig, requiredConfig } from './config-file.ts';
 import { type CliContext, cliLogger } from './context.ts';
+import { execToken } from './exec-token.ts';
 import { type ExitCode, exitCodeOfReport } from './outcome.ts';
 import { cliProgress } from './progress.ts';
 import { readLadders } from './status-run.ts';
@@ -34,7 +35,15 @@ export async function verifyAll(
   const progress = cliProgress(stderr, clock.now);
   const log = cliLogger(progress, errorColors);
   const events = config?.events;
-  const with_: RunContext = { env, clock, signal, log, progress, ...(events && { events }) };
+  const with_: RunContext = {
+    env,
+    clock,
+    signal,
+    log,
+    progress,
+    execToken,
+    ...(events && { events }),
+  };
   const report = await runVerify(run, with_, now, deadline).finally(() => progress.end());
   if (isNobodys(report, run)) throw await unknownApplication(run, with_);
   const costs = costsOf(report, run);

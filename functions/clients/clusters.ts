@@ -2,13 +2,26 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { Cluster, ClusterAccess } from '../../shared/config/config.ts';
-import type { Connection } from '../../shared/kubernetes/connection.ts';
+import type { Connection, TokenProvider } from '../../shared/kubernetes/connection.ts';
+import type { Clock } from '../../shared/model/clock.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import type { ClusterWitness } from '../../shared/verify/job.ts';
 import type { StoreContext } from '../stores.ts';
 
 /** A cluster that does not answer must not hold up a run that has other witnesses. */
 const ATTEMPTS_MAX = 3;
+
+/** Gets tokens by the plug-in of a kubeconfig's user. */
+export type ExecToken = (of: {
+  readonly file: string;
+  readonly context: string | undefined;
+  readonly clock: Clock;
+}) => TokenProvider;
+
+export interface ClusterContext extends StoreContext {
+  /** Absent where no plug-ins are: in functions. */
+  readonly execToken?: ExecToken;
+}
 
 /**
  * A client of the API server of `cluster`, which somebody has to close. Nothing is sent to it yet.
@@ -17,7 +30,7 @@ const ATTEMPTS_MAX = 3;
  */
 export async function connectCluster(
   cluster: Cluster,
-  context: StoreContext,
+  context: ClusterContext,
 ): Promise<ClusterWitness> {
   try {
     const connection = await connectionOf(cluster.access, context);
@@ -34,7 +47,7 @@ export async function connectCluster(
   }
 }
 
-async function connectionOf(access: ClusterAccess, context: StoreContext): Promise<Connection> {
+async function connectionOf(access: ClusterAccess, context: ClusterContext): Promise<Connection> {
   const { env, clock } = context;
   switch (access.kind) {
     case 'kubeconfig':
@@ -65,7 +78,7 @@ async function connectionOf(access: ClusterAccess, context: StoreContext): Promi
 
 async function kubeconfigFile(
   { path, context }: Extract<ClusterAccess, { readonly kind: 'kubeconfig' }>,
-  { env, clock }: StoreContext,
+  { env, clock, execToken }: ClusterContext,
 ): Promise<Connection> {
   const { kubeconfigConnection } = await import('../../shared/kubernetes/kubeconfig.ts');
   const file = resolve(atHome(path ?? defaultPath(env), env));
@@ -86,6 +99,7 @@ async function kubeconfigFile(
     readFile: readText,
     clock,
     ...(context !== undefined && { context }),
+    ...(execToken && { execToken: () => execToken({ file, context, clock }) }),
   });
 }
 

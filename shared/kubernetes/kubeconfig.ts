@@ -13,6 +13,8 @@ export interface KubeconfigOptions {
   readonly folder?: string;
   readonly readFile: ReadTextFile;
   readonly clock: Clock;
+  /** Runs the plug-in that a user names under `exec`; without it such a user is refused. */
+  readonly execToken?: () => TokenProvider;
   /** Obeys `insecure-skip-tls-verify`. Only where a user asked for just that. */
   readonly allowInsecure?: boolean;
 }
@@ -23,7 +25,7 @@ const SIZE_CHARACTERS_MAX = 1024 * 1024;
 
 /** What would change who we are or what we may do: passing over it would be someone else's act. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  exec: 'Use a token, a client certificate, or the tokens of EKS and AKS that Drydock gets itself',
+  exec: 'Name the cluster by "eks:" or "aks:", whose tokens Drydock gets itself; plug-ins run on the command line alone',
   'auth-provider': 'Use a token, a client certificate, or the tokens of EKS and AKS',
   username: 'Use a token or a client certificate: the API server takes passwords no longer',
   as: 'Use the credentials of that identity itself',
@@ -48,6 +50,7 @@ export async function kubeconfigConnection(
   const cluster = referred(config, 'clusters', 'cluster', context, options);
   const user = referred(config, 'users', 'user', context, options);
   for (const [field, hint] of Object.entries(UNSUPPORTED)) {
+    if (field === 'exec' && options.execToken !== undefined) continue;
     if (user[field] !== undefined) throw unsupported(`"${field}" of the user`, hint, options);
   }
   const server = serverOf(cluster, options);
@@ -164,7 +167,8 @@ function tokenOf(user: Fields, options: KubeconfigOptions): TokenProvider | unde
   const file = words(user['tokenFile']);
   if (file !== undefined) return tokenFile(pathOf(file, options), options.readFile, options.clock);
   const token = words(user['token']);
-  return token === undefined ? undefined : async () => token;
+  if (token !== undefined) return async () => token;
+  return user['exec'] === undefined ? undefined : options.execToken?.();
 }
 
 function proxyOf(cluster: Fields, options: KubeconfigOptions): string | undefined {

@@ -14,6 +14,7 @@ import {
 } from '../../../shared/velero/schedule/schedule-resource.ts';
 import { connectCluster } from '../../clients/clusters.ts';
 import type { CliContext } from '../context.ts';
+import { execToken } from '../exec-token.ts';
 import type { OpenRoot } from './root.ts';
 import type { SlotsOptions } from './slots.ts';
 
@@ -95,7 +96,7 @@ function namedCluster(options: SlotsOptions, config: Config | undefined): Cluste
 async function ofCluster(cluster: Cluster, open: OpenRoot, context: CliContext): Promise<Expected> {
   const { env, clock } = context;
   const { log, signal, place } = open;
-  const witness = await connectCluster(cluster, { env, clock, log, signal });
+  const witness = await connectCluster(cluster, { env, clock, log, signal, execToken });
   if (witness.kind === 'unreachable') throw notTold(cluster, witness.reason, witness.hint);
   const { veleroNamespace, veleroVersion, timeZone } = cluster;
   try {
