@@ -17,7 +17,14 @@ import {
   readLink,
 } from './evidence-record.ts';
 import { chainFolder } from './keys.ts';
-import { damaged, type RecordKind, readRecord, swapBytes, swapRecord } from './record.ts';
+import {
+  damaged,
+  ledgerBusy,
+  type RecordKind,
+  readRecord,
+  swapBytes,
+  swapRecord,
+} from './record.ts';
 import { type Signer, signValue } from './signature.ts';
 
 export interface EvidenceDeps {
@@ -75,7 +82,7 @@ export async function appendEvidence(
     // Somebody was first: behind what they wrote.
     tip = await tipOf(deps, chain, options);
   }
-  throw busy(state, headKey(chain));
+  throw ledgerBusy(state, headKey(chain));
 }
 
 /**
@@ -97,7 +104,7 @@ export async function moveMark(
     const next = { value, nonce: uniqueId(), previousEtag: present?.etag };
     if ((await swapRecord(state, key, kind, next, options)) !== undefined) return true;
   }
-  throw busy(state, key);
+  throw ledgerBusy(state, key);
 }
 
 /** @throws RECORD_DAMAGED when it is the mark of another chain */
@@ -183,10 +190,4 @@ function headMissing(state: ObjectStore, chain: Chain): DrydockError {
   const hint =
     'Run "drydock evidence verify" for what is left of it, then move the folder away to begin anew';
   return new DrydockError('refused', 'EVIDENCE_HEAD_MISSING', message, { hint });
-}
-
-function busy(state: ObjectStore, key: string): DrydockError {
-  return new DrydockError('operation', 'LEDGER_BUSY', `Cannot write "${state.url}/${key}"`, {
-    hint: 'Others write it all the time; run again, and check that the state honours conditional writes',
-  });
 }

@@ -1,8 +1,11 @@
 import type { Finding } from '../model/finding.ts';
 import type { Ladder } from '../model/ladder.ts';
 import type { Rung } from '../model/rung.ts';
+import type { CallOptions, ObjectReader } from '../stores/store.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
-import type { RecordKind } from './record.ts';
+import { locationLookKey } from './keys.ts';
+import { isLadder, isLocationLook, isRepositoryLook } from './look-shapes.ts';
+import { damaged, type RecordKind, readRecord, type Stored } from './record.ts';
 
 /** What the last run knew of a location, so that the next one reads only what has changed. */
 export interface LocationLook {
@@ -58,21 +61,27 @@ export const LOCATION_LOOK: RecordKind<LocationLook> = {
   // A thousand backups of a hundred volumes each take some 30 MB.
   sizeBytesMax: 256 * 1024 * 1024,
   parse(value) {
-    const look = value as LocationLook;
-    const lists: readonly unknown[] = [
-      look.backups,
-      look.gone,
-      look.schedules,
-      look.marks,
-      look.tampered,
-    ];
-    const isTime = Number.isFinite(Date.parse(look.lookedAt));
-    if (typeof look.location !== 'string' || !isTime || !lists.every(Array.isArray)) {
-      throw new TypeError('Look at a location lacks its time or its lists');
-    }
-    return look;
+    if (isLocationLook(value)) return value as LocationLook;
+    throw new TypeError('Not a look at a location');
   },
 };
+
+/**
+ * What the last run knew of a location.
+ * @throws RECORD_DAMAGED, also for the record of another location; RECORD_NEWER
+ */
+export async function readLocationLook(
+  state: ObjectReader,
+  location: string,
+  options: CallOptions = {},
+): Promise<Stored<LocationLook> | undefined> {
+  const key = locationLookKey(location);
+  const stored = await readRecord(state, key, LOCATION_LOOK, options);
+  if (stored !== undefined && stored.value.location !== location) {
+    throw damaged(state, key, 'it is that of another location');
+  }
+  return stored;
+}
 
 /** What the last verification of a Kopia repository found, for the runs that judge by it. */
 export interface RepositoryLook {
@@ -106,12 +115,8 @@ export const REPOSITORY_LOOK: RecordKind<RepositoryLook> = {
   schemaVersion: 1,
   sizeBytesMax: 64 * 1024 * 1024,
   parse(value) {
-    const look = value as RepositoryLook;
-    const isTime = Number.isFinite(Date.parse(look.lookedAt));
-    if (typeof look.prefix !== 'string' || !isTime || !Array.isArray(look.snapshots)) {
-      throw new TypeError('Look at a repository lacks its prefix, its time or its snapshots');
-    }
-    return look;
+    if (isRepositoryLook(value)) return value as RepositoryLook;
+    throw new TypeError('Not a look at a repository');
   },
 };
 
@@ -121,11 +126,7 @@ export const LADDER: RecordKind<Ladder> = {
   schemaVersion: 1,
   sizeBytesMax: 16 * 1024 * 1024,
   parse(value) {
-    const ladder = value as Ladder;
-    const isTime = Number.isFinite(Date.parse(ladder.checkedAt));
-    if (typeof ladder.location !== 'string' || !isTime || !Array.isArray(ladder.rows)) {
-      throw new TypeError('Ladder lacks its location, its time or its rows');
-    }
-    return ladder;
+    if (isLadder(value)) return value as Ladder;
+    throw new TypeError('Not a ladder');
   },
 };

@@ -1,9 +1,15 @@
-import { DrydockError } from '../model/errors.ts';
 import { isRungAtLeast, RUNGS, type Rung } from '../model/rung.ts';
 import type { CallOptions, ObjectReader, ObjectStore } from '../stores/store.ts';
 import { inOrder } from './in-order.ts';
 import { proofKey, proofsPrefix } from './keys.ts';
-import { damaged, type RecordKind, readRecord, type Stored, swapRecord } from './record.ts';
+import {
+  damaged,
+  ledgerBusy,
+  type RecordKind,
+  readRecord,
+  type Stored,
+  swapRecord,
+} from './record.ts';
 
 /** Which recovery point, of what, where. Opaque: only equality counts. */
 export interface RecoveryPointId {
@@ -89,9 +95,7 @@ export async function addProof(
     const next = { value, nonce: uniqueId(), previousEtag: present?.etag };
     if ((await swapRecord(state, key, PROOF, next, options)) !== undefined) return value;
   }
-  throw new DrydockError('operation', 'LEDGER_BUSY', `Cannot write "${state.url}/${key}"`, {
-    hint: 'Others write it all the time; run again, and check that the state honours conditional writes',
-  });
+  throw ledgerBusy(state, key);
 }
 
 /** Per rung and outcome the newest; of equal times the one whose run has the greater id. */

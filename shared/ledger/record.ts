@@ -196,3 +196,10 @@ export function tooLarge(
   const hint = 'This is a defect; please report it with the command';
   return new DrydockError('operation', 'RECORD_TOO_LARGE', message, { hint });
 }
+
+/** Others were first again and again: no race, but a store that does not keep its conditions. */
+export function ledgerBusy(state: ObjectStore, key: string): DrydockError {
+  return new DrydockError('operation', 'LEDGER_BUSY', `Cannot write "${state.url}/${key}"`, {
+    hint: 'Others write it all the time; run again, and check that the state honours conditional writes',
+  });
+}

@@ -1,6 +1,8 @@
-import { locationLookKey } from '../ledger/keys.ts';
-import { LOCATION_LOOK, type LocationLook, type RepositoryLook } from '../ledger/location-look.ts';
-import { readRecord } from '../ledger/record.ts';
+import {
+  type LocationLook,
+  type RepositoryLook,
+  readLocationLook,
+} from '../ledger/location-look.ts';
 import { beginRun, endRun } from '../ledger/verify-run.ts';
 import type { Finding } from '../model/finding.ts';
 import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
@@ -214,8 +216,7 @@ async function readLook(
   identity: string,
 ): Promise<LocationLook | undefined> {
   const options = { ...(deps.signal && { signal: deps.signal }) };
-  const key = locationLookKey(identity);
-  return (await readRecord(deps.state, key, LOCATION_LOOK, options))?.value;
+  return (await readLocationLook(deps.state, identity, options))?.value;
 }
 
 function byNamespace(
