@@ -117,6 +117,11 @@ async function work(
   const report = await verified(message, place, { config, context, deadline }, invocation.now);
   const next = nextShard(report, message);
   if (next !== undefined) await queue.send(next, signalOf(invocation));
+  // The report is out, with a finding; the platform is to see the failure as well.
+  const [failed] = report.errors ?? [];
+  if (failed !== undefined) {
+    throw new DrydockError(failed.failure, failed.code, failed.message, { hint: failed.hint });
+  }
   log.log('info', 'shard verified', { ...shardFields(message), ...countsOf(report) });
   return report;
 }

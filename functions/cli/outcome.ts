@@ -52,22 +52,11 @@ export function highest(codes: readonly ExitCode[]): ExitCode {
 export function toDrydockError(error: unknown): DrydockError {
   if (error instanceof DrydockError) return error;
   if (error instanceof CommanderError) return usageError(error);
-  if (error instanceof AggregateError && error.errors.length > 0) return worstOf(error.errors);
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new DrydockError('operation', 'UNEXPECTED', message, {
     hint: 'This is a defect; please report it with the command (DRYDOCK_DEBUG=1 shows where)',
     cause: error,
   });
-}
-
-/** Of several failures all messages, and what the worst of them calls for. */
-function worstOf(errors: readonly unknown[]): DrydockError {
-  const all = errors.map(toDrydockError);
-  const code = highest(all.map(exitCodeOfError));
-  const worst = all.find((each) => exitCodeOfError(each) === code) ?? toDrydockError(undefined);
-  if (worst instanceof Interrupted) return worst;
-  const message = [...new Set(all.map((each) => each.message))].join('\n');
-  return new DrydockError(worst.failure, worst.code, message, { hint: worst.hint, cause: errors });
 }
 
 /** `commander.unknownOption` as `UNKNOWN_OPTION`; its suggestion becomes the hint. */

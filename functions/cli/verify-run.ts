@@ -58,9 +58,13 @@ function configFor(isNamed: boolean, options: VerifyOptions): Promise<Config | u
 }
 
 /** Without a `protect` section only the backups know the names of applications. */
-function isNobodys({ ladders = [], findings, unfinished }: Report, run: VerifyRun): boolean {
+function isNobodys(
+  { ladders = [], findings, unfinished, errors }: Report,
+  run: VerifyRun,
+): boolean {
   const { application, dryRun } = run;
-  if (application === undefined || dryRun || unfinished !== undefined) return false;
+  if (application === undefined || dryRun) return false;
+  if (unfinished !== undefined || errors !== undefined) return false;
   const isThere = ladders.some(({ rows }) => rows.some((row) => row.application === application));
   return !isThere && !findings.some(({ code }) => code === 'APPLICATION_ABSENT');
 }

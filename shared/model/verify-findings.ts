@@ -20,9 +20,10 @@ export const VERIFY_FINDINGS = {
   },
   LOCATION_UNREADABLE: {
     severity: 'critical',
-    title: 'Location cannot be read',
-    meaning: 'A location could not be listed or read at all; the message says why',
+    title: 'Location could not be verified',
+    meaning:
+      "A location could not be looked at: it, or what Drydock's own state remembers of it, cannot be read; the message says why",
     why: 'Nothing is known of the backups there: a restore from it may be denied or impossible just as well',
-    fix: 'Read the reason in the message; "drydock velero backups <location>" tries the same again',
+    fix: 'Read the reason in the message; "drydock velero backups <location>" tries to read the location alone',
   },
 } as const satisfies Readonly<Record<string, FindingKind>>;

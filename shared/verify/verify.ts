@@ -18,8 +18,9 @@ const RESERVE_MS = 10_000;
  * What is as it was at the last look is not read again, and a run that its deadline ends is
  * continued by the next one.
  *
- * A location that cannot be read is an error of the report and keeps no other one from its turn.
- * @throws when none could be read: the failure, or an AggregateError of several
+ * A location that cannot be verified is an error of the report, and a finding, and keeps no other
+ * one from its turn.
+ * @throws the reason of an aborted signal
  */
 export async function verify(
   deps: VerifyDeps,
@@ -49,14 +50,6 @@ export async function verify(
       deps.signal?.throwIfAborted();
       failures.push({ url: location.reader.url, error });
     }
-  }
-  const errors = failures.map(({ error }) => error);
-  if (outcomes.length === 0 && errors.length === 1) throw errors[0];
-  if (outcomes.length === 0 && errors.length > 1) {
-    throw new AggregateError(
-      errors,
-      `Cannot verify: none of ${errors.length} locations can be read`,
-    );
   }
   return reportOf(deps, config, { runId, now }, outcomes, failures);
 }
