@@ -1,6 +1,7 @@
 import type { CallOptions, ObjectStore } from '../stores/store.ts';
 import { checkpointKey } from './keys.ts';
 import { type RecordKind, readRecord, swapRecord } from './record.ts';
+import { isText, isTime, optional, shapeOf } from './shape.ts';
 
 /** What a route remembers from run to run; what to copy is always found out afresh. */
 export interface RouteCheckpoint {
@@ -14,16 +15,20 @@ export interface RouteCheckpoint {
   readonly lastStartedAt: string;
 }
 
+const isCheckpoint = shapeOf<RouteCheckpoint>({
+  source: isText,
+  target: isText,
+  lastCompletedAt: optional(isTime),
+  firstStartedAt: isTime,
+  lastStartedAt: isTime,
+});
+
 const CHECKPOINT: RecordKind<RouteCheckpoint> = {
   kind: 'route-checkpoint',
   schemaVersion: 1,
   parse(value) {
-    const record = value as RouteCheckpoint;
-    const times = [record.firstStartedAt, record.lastStartedAt].map((time) => Date.parse(time));
-    if (typeof record.source !== 'string' || times.some(Number.isNaN)) {
-      throw new TypeError('Checkpoint lacks its source or its times');
-    }
-    return record;
+    if (isCheckpoint(value)) return value as RouteCheckpoint;
+    throw new TypeError('Checkpoint lacks its source, its target or its times');
   },
 };
 

@@ -51,7 +51,17 @@ export function proofKey(id: {
   readonly point: string;
 }): string {
   const time = new Date(id.takenAt).toISOString().replaceAll(/[-:]/g, '');
-  return `${proofsPrefix(id.location, id.application)}${time}-${nameOf(id.point)}.json`;
+  return `${proofsPrefix(id.location, id.application)}${time}-${pointName(id.point)}.json`;
+}
+
+/** What stands for a point in the keys of its proofs, for whatever application. */
+export function pointName(point: string): string {
+  return nameOf(point);
+}
+
+/** The `pointName` in a key as `proofKey` makes it; of any other key a text that no point has. */
+export function pointOfProofKey(key: string): string {
+  return /-([0-9a-f]{32})\.json$/.exec(key)?.[1] ?? '';
 }
 
 /** The folder of a chain; ends in "/". */

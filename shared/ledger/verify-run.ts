@@ -1,6 +1,7 @@
 import type { CallOptions, ObjectStore } from '../stores/store.ts';
 import { verifyCheckpointKey } from './keys.ts';
-import { type RecordKind, readRecord, swapRecord } from './record.ts';
+import { damaged, type RecordKind, readRecord, type Stored, swapRecord } from './record.ts';
+import { isText, isTime, optional, shapeOf } from './shape.ts';
 
 /** A verification of a location that may take several invocations. */
 export interface VerifyRunRecord {
@@ -12,20 +13,26 @@ export interface VerifyRunRecord {
   readonly completedAt?: string;
 }
 
-const VERIFY_RUN: RecordKind<VerifyRunRecord> = {
+const isVerifyRun = shapeOf<VerifyRunRecord>({
+  location: isText,
+  runId: isText,
+  startedAt: isTime,
+  completedAt: optional(isTime),
+});
+
+export const VERIFY_RUN: RecordKind<VerifyRunRecord> = {
   kind: 'verify-run',
   schemaVersion: 1,
   parse(value) {
-    const run = value as VerifyRunRecord;
-    if (typeof run.runId !== 'string' || !Number.isFinite(Date.parse(run.startedAt))) {
-      throw new TypeError('Run lacks its id or its time');
-    }
-    return run;
+    if (isVerifyRun(value)) return value as VerifyRunRecord;
+    throw new TypeError('Run lacks its location, its id or its times');
   },
 };
 
 /** What an unfinished run has read is still what is there; older than this it begins anew. */
 const CONTINUED_WITHIN_MS = 24 * 3_600_000;
+/** One that seems to begin later than this from now was begun by a clock that was wrong. */
+const SKEW_MS = 5 * 60_000;
 
 /** The run that is to be continued, or a new one, which is written down. */
 export async function beginRun(
@@ -36,10 +43,11 @@ export async function beginRun(
   options: CallOptions = {},
 ): Promise<VerifyRunRecord> {
   const key = verifyCheckpointKey(location);
-  const present = await readRecord(state, key, VERIFY_RUN, options);
+  const present = await readRun(state, location, options);
   const last = present?.value;
   if (last !== undefined && last.completedAt === undefined) {
-    if (now.getTime() - Date.parse(last.startedAt) <= CONTINUED_WITHIN_MS) return last;
+    const ageMs = now.getTime() - Date.parse(last.startedAt);
+    if (ageMs <= CONTINUED_WITHIN_MS && ageMs >= -SKEW_MS) return last;
   }
   const value = { location, runId, startedAt: now.toISOString() };
   const next = { value, nonce: `${runId} begins`, previousEtag: present?.etag };
@@ -56,9 +64,22 @@ export async function endRun(
   options: CallOptions = {},
 ): Promise<void> {
   const key = verifyCheckpointKey(run.location);
-  const present = await readRecord(state, key, VERIFY_RUN, options);
+  const present = await readRun(state, run.location, options);
   if (present?.value.runId !== run.runId) return;
   const value = { ...run, completedAt: now.toISOString() };
   const next = { value, nonce: `${run.runId} ended`, previousEtag: present.etag };
   await swapRecord(state, key, VERIFY_RUN, next, options);
+}
+
+async function readRun(
+  state: ObjectStore,
+  location: string,
+  options: CallOptions,
+): Promise<Stored<VerifyRunRecord> | undefined> {
+  const key = verifyCheckpointKey(location);
+  const stored = await readRecord(state, key, VERIFY_RUN, options);
+  if (stored !== undefined && stored.value.location !== location) {
+    throw damaged(state, key, 'it is that of another location');
+  }
+  return stored;
 }

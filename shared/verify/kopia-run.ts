@@ -1,11 +1,12 @@
 import { beginRun, endRun } from '../ledger/verify-run.ts';
 import type { Verdict } from '../model/report.ts';
 import { dryRunOfKopia } from './dry-run.ts';
+import { forgetSnapshots } from './forget.ts';
 import { judgeKopia } from './kopia-location.ts';
 import { type LocationOutcome, type LocationRun, ladderOf, OUT_OF_TIME } from './location-run.ts';
 import { openLookKeeper } from './look-keeper.ts';
 import { appendRun, saveLadder } from './memory.ts';
-import { marksAfter, planProofs, writeProofs } from './proofs.ts';
+import { markKey, marksAfter, planProofs, writeProofs } from './proofs.ts';
 import { lookAtRepositories } from './repositories.ts';
 import { settingsFindings } from './settings.ts';
 
@@ -56,6 +57,11 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
   await writeProofs(deps, { identity, runId }, planned);
   const isOneApplication = config.application !== undefined;
   const standings = isOneApplication ? undefined : judged.standings;
+  const kept = marksAfter(marks, planned, standings);
+  // Old ones are looked for when one goes: that costs a listing.
+  const keptKeys = new Set(kept.map(markKey));
+  const hasLost = marks.some((mark) => !keptKeys.has(markKey(mark)));
+  if (hasLost) await forgetSnapshots(deps, identity, look, now);
   await keeper.save({
     location: identity,
     lookedAt: now.toISOString(),
@@ -63,7 +69,7 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
     backups: [],
     gone: [],
     schedules: [],
-    marks: marksAfter(marks, planned, standings),
+    marks: kept,
     tampered: [],
   });
   const measures = { ...seen.measures, proofsWritten: planned.length };

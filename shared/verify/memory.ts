@@ -1,36 +1,42 @@
 import { appendEvidence } from '../ledger/evidence.ts';
 import { ladderKey } from '../ledger/keys.ts';
 import { LADDER } from '../ledger/location-look.ts';
-import { readRecord, swapRecord } from '../ledger/record.ts';
+import { PROOF_SKEW_MS } from '../ledger/proofs.ts';
+import { ledgerBusy, readRecord, swapRecord } from '../ledger/record.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Ladder, LadderRow } from '../model/ladder.ts';
 import type { VerifyDeps } from './job.ts';
 
-/** More losses in a row mean that others keep the same all the time. */
+/** More losses in a row than this are no race but a store that does not keep its conditions. */
 const ATTEMPTS_MAX = 20;
 
 /**
  * Keeps what `drydock status` shows. Rows of applications that this run did not look at stay as
- * they were, when it looked at one application alone.
- * @returns the ladder as it is kept
+ * they were, when it looked at one application alone. A ladder of a later run stays, unless it is
+ * from the future: a clock that once was wrong must not hold up all that come after it.
+ * @throws DrydockError `LEDGER_BUSY` (operation)
  */
 export async function saveLadder(
-  { state, uniqueId, signal }: Pick<VerifyDeps, 'state' | 'uniqueId' | 'signal'>,
+  { state, uniqueId, signal, clock }: Pick<VerifyDeps, 'state' | 'uniqueId' | 'signal' | 'clock'>,
   identity: string,
   ladder: Ladder,
   isOneApplication: boolean,
-): Promise<Ladder> {
+): Promise<void> {
   const options = { ...(signal && { signal }) };
   const key = ladderKey(identity);
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const present = await readRecord(state, key, LADDER, options);
     const kept = isOneApplication ? withOthers(present?.value.rows ?? [], ladder) : ladder;
-    // Whoever looked later knows more; two runs of one minute know the same.
-    if (present !== undefined && present.value.checkedAt > ladder.checkedAt) return ladder;
+    if (present !== undefined && isLater(present.value, ladder, clock.now())) return;
     const next = { value: kept, nonce: uniqueId(), previousEtag: present?.etag };
-    if ((await swapRecord(state, key, LADDER, next, options)) !== undefined) break;
+    if ((await swapRecord(state, key, LADDER, next, options)) !== undefined) return;
   }
-  return ladder;
+  throw ledgerBusy(state, key);
+}
+
+function isLater(present: Ladder, ladder: Ladder, now: Date): boolean {
+  const presentMs = Date.parse(present.checkedAt);
+  return presentMs > Date.parse(ladder.checkedAt) && presentMs <= now.getTime() + PROOF_SKEW_MS;
 }
 
 function withOthers(before: readonly LadderRow[], ladder: Ladder): Ladder {

@@ -23,7 +23,8 @@ const DAY_MS = 24 * HOUR_MS;
 /** Velero collects once an hour; clocks differ. */
 const END_MARGIN_MS = 2 * HOUR_MS;
 const FINDING_DAYS = 7;
-const KEPT_DAYS = 90;
+/** How long what is gone is remembered. */
+export const GONE_KEPT_DAYS = 90;
 /** Newest first: who fills and empties a bucket in a loop fills no ledger. */
 const KEPT_MAX = 10_000;
 
@@ -53,7 +54,7 @@ export function vanished(
     (known) => !isHere(known.backup, known.uid) && !again.has(identityOf(known)),
   );
   const gone = [...missing, ...older]
-    .filter((each) => now.getTime() - endOf(each) < KEPT_DAYS * DAY_MS)
+    .filter((each) => !isForgotten(each, now))
     .sort((a, b) => Date.parse(b.missedAt) - Date.parse(a.missedAt))
     .slice(0, KEPT_MAX)
     .sort((a, b) => compare(a.backup, b.backup) || compare(a.missedAt, b.missedAt));
@@ -95,6 +96,15 @@ function goneBackup(facts: BackupFacts, lastSeenAt: string, now: Date): readonly
       wasComplete: completeness === 'complete',
     },
   ];
+}
+
+/**
+ * Whether it is no longer remembered: long after its end, and after it was missed. By the first
+ * alone whoever writes another expiration could have a backup forgotten in the hour that it goes.
+ */
+export function isForgotten(gone: GoneBackup, now: Date): boolean {
+  const sinceMs = Math.max(endOf(gone), Date.parse(gone.missedAt));
+  return now.getTime() - sinceMs >= GONE_KEPT_DAYS * DAY_MS;
 }
 
 /** When its retention was over, as far as that lies behind the moment that it was missed. */

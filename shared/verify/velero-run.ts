@@ -11,6 +11,7 @@ import { readRoot, type VeleroRoot } from '../velero/checks/root.ts';
 import { repositoryPrefix } from '../velero/layout.ts';
 import { type BackupLooks, lookAtBackups } from './backups.ts';
 import { dryRunOfVelero } from './dry-run.ts';
+import { forgetGone } from './forget.ts';
 import type { KnownLocation, VerifyDeps } from './job.ts';
 import { judgeLocation, type LocationJudgement } from './judge.ts';
 import { type LocationOutcome, type LocationRun, ladderOf, OUT_OF_TIME } from './location-run.ts';
@@ -243,12 +244,16 @@ async function writeDown(
   const standings = isOneApplication ? undefined : judgement.standings;
   // A run that looked at a part has not noticed what vanished: the next whole one will.
   const { isComplete, facts } = backups;
+  const { previous } = keeper;
+  const gone = isComplete
+    ? await forgetGone(deps, { identity, previous, facts, gone: judgement.gone, now })
+    : judgement.gone;
   await keeper.save({
     location: identity,
     lookedAt: isComplete ? now.toISOString() : (keeper.previous?.lookedAt ?? now.toISOString()),
     runId,
     backups: isComplete ? facts : withGone(facts, keeper.previous),
-    gone: judgement.gone,
+    gone,
     schedules: judgement.schedules,
     marks: marksAfter(marks, planned, standings),
     tampered: backups.tampered,
