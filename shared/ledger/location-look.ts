@@ -53,6 +53,8 @@ export interface ProofMark {
   readonly rung: Rung;
   readonly outcome: 'proven' | 'refuted';
   readonly provenAt: string;
+  /** Hash of the volumes that belonged to the point: of other ones the proof says nothing. */
+  readonly covers?: string;
 }
 
 export const LOCATION_LOOK: RecordKind<LocationLook> = {

@@ -172,6 +172,7 @@ export const isLocationLook = shapeOf<LocationLook>({
       rung: oneOf(RUNGS),
       outcome: oneOf(['proven', 'refuted']),
       provenAt: isTime,
+      covers: optional(isText),
     }),
   ),
   tampered: listOf(isFinding),

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { LocationLook } from '../ledger/location-look.ts';
+import { PROOF_SKEW_MS } from '../ledger/proofs.ts';
 import type { Deadline } from '../model/clock.ts';
 import type { Finding } from '../model/finding.ts';
 import { forEachLimited } from '../model/limited.ts';
@@ -71,10 +72,12 @@ function isOld(
 ): boolean {
   const turn = hash('sha256', backup, 'buffer').readUInt16BE(0) / 2 ** 16;
   const ageDays = (now.getTime() - Date.parse(lookedAt)) / DAY_MS;
-  return ageDays > settings.contentDays * (0.5 + turn * 0.4);
+  // By a clock that was ahead it would be young for as long as it was.
+  return ageDays < -AHEAD_DAYS_MAX || ageDays > settings.contentDays * (0.5 + turn * 0.4);
 }
 
 const DAY_MS = 24 * 3_600_000;
+const AHEAD_DAYS_MAX = PROOF_SKEW_MS / DAY_MS;
 
 /** Of a backup that was never read its youngest object has to do: it began before that. */
 function beganAt(facts: BackupFacts | undefined, files: readonly ObjectInfo[]): number {

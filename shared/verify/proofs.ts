@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import type { ProofMark } from '../ledger/location-look.ts';
-import { addProof, type Proof } from '../ledger/proofs.ts';
+import { addProof, PROOF_SKEW_MS, type Proof } from '../ledger/proofs.ts';
 import { forEachLimited } from '../model/limited.ts';
 import { isRungAtLeast, type Rung } from '../model/rung.ts';
 import type { VerifyDeps } from './job.ts';
@@ -19,7 +20,11 @@ export interface PlannedProof extends ProofMark {
   readonly kind: string;
 }
 
-/** A run that learnt nothing of a point does not take back what an earlier one has proven. */
+/**
+ * A run that learnt nothing of a point does not take back what an earlier one has proven: of the
+ * same volumes, since an application may have been given more of them, and by a clock that was not
+ * ahead, which would keep a proof young for as long as it was.
+ */
 export function remembered(
   { standing, isRefuted }: Pick<StandingOf, 'standing' | 'isRefuted'>,
   mark: ProofMark | undefined,
@@ -28,12 +33,20 @@ export function remembered(
 ): PointStanding {
   if (standing.isProven || isRefuted || mark?.outcome !== 'proven') return standing;
   const ageMs = now.getTime() - Date.parse(mark.provenAt);
-  if (ageMs > proofAgeMsMax || !isRungAtLeast(mark.rung, standing.rung)) return standing;
+  if (ageMs > proofAgeMsMax || ageMs < -PROOF_SKEW_MS) return standing;
+  if (!isRungAtLeast(mark.rung, standing.rung) || mark.covers !== coverOf(standing)) {
+    return standing;
+  }
   const isKopia = standing.volumes.some(({ kind }) => kind === 'kopia');
   const isProven = mark.rung === 'intact' || (mark.rung === 'present' && !isKopia);
   if (mark.rung === standing.rung && !isProven) return standing;
   const why = isProven ? [] : standing.why;
   return { ...standing, rung: mark.rung, isProven, provenAt: mark.provenAt, why };
+}
+
+function coverOf({ volumes }: PointStanding): string {
+  const ids = volumes.map(({ volume }) => volume).sort();
+  return hash('sha256', JSON.stringify(ids)).slice(0, 16);
 }
 
 /**
@@ -51,7 +64,8 @@ export function planProofs(
     const { point, rung, takenAt } = standing;
     const mark = known.get(markKey({ application, point }));
     const kind = [...new Set(standing.volumes.map((volume) => volume.kind))].join(' ') || 'tarball';
-    const base = { application, point, takenAt, kind };
+    const covers = coverOf(standing);
+    const base = { application, point, takenAt, kind, covers };
     if (isRefuted) {
       const fell = nextRung(rung);
       const isKnown = mark === undefined || (mark.outcome === 'refuted' && mark.rung === fell);
@@ -60,13 +74,12 @@ export function planProofs(
         : [{ ...base, rung: fell, outcome: 'refuted', provenAt: now.toISOString() }];
     }
     const provenAt = standing.provenAt ?? now.toISOString();
-    if (rung === 'reported' || (mark?.outcome === 'proven' && mark.provenAt === provenAt))
-      return [];
-    const isYoung =
-      mark?.outcome === 'proven' &&
-      mark.rung === rung &&
-      now.getTime() - Date.parse(mark.provenAt) < proofAgeMsMax / 4;
-    return isYoung ? [] : [{ ...base, rung, outcome: 'proven', provenAt }];
+    if (rung === 'reported') return [];
+    const proof = { ...base, rung, outcome: 'proven', provenAt } as const;
+    if (mark?.outcome !== 'proven' || mark.covers !== covers) return [proof];
+    const ageMs = now.getTime() - Date.parse(mark.provenAt);
+    const isYoung = ageMs >= -PROOF_SKEW_MS && ageMs < proofAgeMsMax / 4;
+    return mark.rung === rung && (isYoung || mark.provenAt === provenAt) ? [] : [proof];
   });
 }
 
@@ -90,9 +103,7 @@ export function marksAfter(
       standings.map(({ application, standing: { point } }) => markKey({ application, point })),
     );
   const all = new Map(marks.map((mark) => [markKey(mark), mark]));
-  for (const { application, point, rung, outcome, provenAt } of written) {
-    all.set(markKey({ application, point }), { application, point, rung, outcome, provenAt });
-  }
+  for (const { takenAt: _, kind: __, ...mark } of written) all.set(markKey(mark), mark);
   return [...all].filter(([key]) => there?.has(key) ?? true).map(([, mark]) => mark);
 }
 
