@@ -55,8 +55,10 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
   const marks = keeper.previous?.marks ?? [];
   const planned = planProofs(judged.standings, marks, proofAgeMsMax, now);
   await writeProofs(deps, { identity, runId }, planned);
-  const isOneApplication = config.application !== undefined;
-  const standings = isOneApplication ? undefined : judged.standings;
+  // Where nothing could be opened, no point was looked at, and none is gone.
+  const isBlind = look.outcome === 'unchecked' && look.snapshots.length === 0;
+  const isPart = isBlind || config.application !== undefined;
+  const standings = isPart ? undefined : judged.standings;
   const kept = marksAfter(marks, planned, standings);
   // Old ones are looked for when one goes: that costs a listing.
   const keptKeys = new Set(kept.map(markKey));
@@ -74,9 +76,8 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
   });
   const measures = { ...seen.measures, proofsWritten: planned.length };
   const ladder = ladderOf(run, runId, judged.rows, []);
-  // Where nothing could be opened the ladder of before stands, and grows old.
-  const isBlind = look.outcome === 'unchecked' && look.snapshots.length === 0;
-  if (!isBlind) await saveLadder(deps, identity, ladder, isOneApplication);
+  // The ladder of before stands then, and grows old.
+  if (!isBlind) await saveLadder(deps, identity, ladder, config.application);
   await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
   await endRun(deps.state, begun, deps.clock.now(), options);
   const verdict: Verdict =

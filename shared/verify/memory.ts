@@ -14,19 +14,20 @@ const ATTEMPTS_MAX = 20;
  * Keeps what `drydock status` shows. Rows of applications that this run did not look at stay as
  * they were, when it looked at one application alone. A ladder of a later run stays, unless it is
  * from the future: a clock that once was wrong must not hold up all that come after it.
+ * @param only the application that the run looked at alone
  * @throws DrydockError `LEDGER_BUSY` (operation)
  */
 export async function saveLadder(
   { state, uniqueId, signal, clock }: Pick<VerifyDeps, 'state' | 'uniqueId' | 'signal' | 'clock'>,
   identity: string,
   ladder: Ladder,
-  isOneApplication: boolean,
+  only: string | undefined,
 ): Promise<void> {
   const options = { ...(signal && { signal }) };
   const key = ladderKey(identity);
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const present = await readRecord(state, key, LADDER, options);
-    const kept = isOneApplication ? withOthers(present?.value.rows ?? [], ladder) : ladder;
+    const kept = only === undefined ? ladder : withOthers(present?.value.rows ?? [], ladder, only);
     if (present !== undefined && isLater(present.value, ladder, clock.now())) return;
     const next = { value: kept, nonce: uniqueId(), previousEtag: present?.etag };
     if ((await swapRecord(state, key, LADDER, next, options)) !== undefined) return;
@@ -39,9 +40,8 @@ function isLater(present: Ladder, ladder: Ladder, now: Date): boolean {
   return presentMs > Date.parse(ladder.checkedAt) && presentMs <= now.getTime() + PROOF_SKEW_MS;
 }
 
-function withOthers(before: readonly LadderRow[], ladder: Ladder): Ladder {
-  const now = new Set(ladder.rows.map(({ application }) => application));
-  const rows = [...before.filter(({ application }) => !now.has(application)), ...ladder.rows];
+function withOthers(before: readonly LadderRow[], ladder: Ladder, only: string): Ladder {
+  const rows = [...before.filter(({ application }) => application !== only), ...ladder.rows];
   rows.sort((left, right) => (left.application < right.application ? -1 : 1));
   return { ...ladder, rows };
 }

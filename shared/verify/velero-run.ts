@@ -266,7 +266,7 @@ async function writeDown(
   };
   if (!isComplete) return { findings, verdicts, measures };
   const ladder = ladderOf(run, runId, judgement.rows, judgement.unchecked);
-  await saveLadder(deps, identity, ladder, isOneApplication);
+  await saveLadder(deps, identity, ladder, config.application);
   await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
   return { findings, verdicts, measures, ladder };
 }

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { ladderKey } from '../../shared/ledger/keys.ts';
+import { LADDER } from '../../shared/ledger/location-look.ts';
+import { readRecord } from '../../shared/ledger/record.ts';
 import { StoreError } from '../../shared/stores/store-error.ts';
 import { removeBelow, rowOf } from './answers.ts';
 import { application, veleroWorld, type World } from './world.ts';
@@ -62,4 +65,18 @@ describe('after a run whose clock was ahead', () => {
     expect(rowOf(report, 'shop')).toMatchObject({ newest: { rung: 'reported' } });
     expect(rowOf(report, 'shop').proven).toBeUndefined();
   });
+});
+
+test('a look at one application does not keep a row of it that is no longer true', async () => {
+  const world = await veleroWorld();
+  await world.run();
+  for await (const { key } of world.store.list('backups/')) {
+    if (!key.startsWith('backups/media-')) await world.store.remove(key);
+  }
+  world.clock.advance(HOUR_MS);
+  const report = await world.run({ config: { application: 'billing' } });
+  expect(report.ladders?.[0]?.rows).toEqual([]);
+  const ladder = await readRecord(world.state, ladderKey(world.location.identity), LADDER);
+  const names = ladder?.value.rows.map((row) => row.application);
+  expect(names).toEqual(['archive', 'media', 'shop']);
 });
