@@ -3,8 +3,7 @@ import type { Finding } from '../model/finding.ts';
 import type { LadderRow } from '../model/ladder.ts';
 import type { Rung } from '../model/rung.ts';
 import { breachAfterMs, rpoFindings } from './objectives.ts';
-import type { PointStanding } from './points.ts';
-import { ladderRow } from './points.ts';
+import { AHEAD_MS_MAX, ladderRow, type PointStanding } from './points.ts';
 import { markKey, remembered, type StandingOf } from './proofs.ts';
 
 export interface KopiaQuestion {
@@ -48,7 +47,7 @@ export function judgeKopia(question: KopiaQuestion): KopiaJudgement {
   for (const [source, snapshots] of [...sources].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const points = snapshots.map((snapshot) => {
       const fresh = pointOf(snapshot, question);
-      const isRefuted = snapshot.verdict === 'damaged';
+      const isRefuted = snapshot.verdict === 'damaged' || isAhead(snapshot, now);
       const mark = known.get(markKey({ application: source, point: fresh.point }));
       const standing = remembered(
         { standing: fresh, isRefuted },
@@ -75,19 +74,30 @@ export function judgeKopia(question: KopiaQuestion): KopiaJudgement {
   return { rows, standings, findings: [...look.findings, ...rpoFindings(rows, { url, now })] };
 }
 
+/** Of a computer whose clock was wrong: it would be the newest, and never old, until that day. */
+function isAhead({ startTime }: RepositorySnapshot, now: Date): boolean {
+  return !(Date.parse(startTime) <= now.getTime() + AHEAD_MS_MAX);
+}
+
 function pointOf(snapshot: RepositorySnapshot, question: KopiaQuestion): PointStanding {
   const { look, proofAgeMsMax, now } = question;
   const { id, startTime, verdict } = snapshot;
   const provenAt = look.contentProvenAt;
-  const isYoung = provenAt !== undefined && now.getTime() - Date.parse(provenAt) <= proofAgeMsMax;
-  const isIntact = verdict === 'verified' && look.level === 'content' && isYoung;
-  const rung: Rung = isIntact ? 'intact' : verdict === 'damaged' ? 'reported' : 'present';
-  const why =
+  // A clock that was ahead must not make a proof young for ever.
+  const isYoung =
+    provenAt !== undefined && Math.abs(now.getTime() - Date.parse(provenAt)) <= proofAgeMsMax;
+  const against =
     verdict === 'damaged'
       ? 'files of it are lost'
-      : isIntact
-        ? undefined
-        : (look.reason ?? 'its contents were not read, or too long ago');
+      : isAhead(snapshot, now)
+        ? `it says that it was taken on ${startTime}, which is yet to come`
+        : undefined;
+  const isIntact =
+    against === undefined && verdict === 'verified' && look.level === 'content' && isYoung;
+  const rung: Rung = isIntact ? 'intact' : against === undefined ? 'present' : 'reported';
+  const why = isIntact
+    ? undefined
+    : (against ?? look.reason ?? 'its contents were not read, or too long ago');
   return {
     point: id,
     backup: id,

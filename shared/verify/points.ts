@@ -41,7 +41,7 @@ export interface PointStanding {
 }
 
 /** How far clocks of a cluster may be ahead of ours. */
-const AHEAD_MS_MAX = 10 * 60_000;
+export const AHEAD_MS_MAX = 10 * 60_000;
 
 /**
  * The rung of a recovery point: the lowest of its volumes', and `reported` alone when something

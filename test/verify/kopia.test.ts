@@ -8,6 +8,7 @@ import { codesOf, findingOf, removeBelow, rowOf, verdictsOf } from './answers.ts
 import { type World, worldOf } from './world.ts';
 
 const HOUR_MS = 3_600_000;
+const SOURCE = 'ada@laptop:/srv/drydock-fixtures/plain/source/documents';
 
 async function kopiaWorld(place: Partial<NamedLocation> = {}): Promise<World> {
   const fixture = await loadFixture('kopia/plain');
@@ -76,6 +77,23 @@ test('a wrong password says nothing of the sources, and takes nothing back', asy
   expect(codesOf(report)).toEqual(['KOPIA_UNCHECKED']);
   expect([...verdictsOf(report).values()]).toEqual(['unchecked']);
   expect(report.ladders).toBeUndefined();
+  await world.run();
+  await world.run({ location: { passwords: ['wrong'] } });
+  const after = await world.run({ config: { rung: 'present' } });
+  expect(rowOf(after, SOURCE).proven).toBeDefined();
+});
+
+test('a snapshot that is yet to be taken is no recovery point that counts', async () => {
+  const world = await kopiaWorld();
+  world.clock.advance(-HOUR_MS / 2);
+  const [newest] = (await world.run()).ladders?.[0]?.rows.flatMap((row) => row.newest ?? []) ?? [];
+  const ahead = Date.parse(newest?.takenAt ?? '') - HOUR_MS - world.clock.now().getTime();
+  world.clock.advance(ahead);
+  const report = await world.run();
+  const row = rowOf(report, SOURCE);
+  expect(row).toMatchObject({ newest: { point: newest?.point, rung: 'reported' } });
+  expect(row.why.join()).toContain('yet to come');
+  expect(row.proven?.point).not.toBe(newest?.point);
 });
 
 test('to the structure alone, the points are present and not proven', async () => {
