@@ -25,7 +25,6 @@ function snapshotsByKopia({ fixture }: Stage): readonly string[] {
 
 export async function showReading(stage: Stage): Promise<StepResult> {
   heading(
-    7,
     'Open the replica, without Kopia',
     'Which snapshots does it hold, and does every byte decrypt to what its hash says?',
   );
@@ -63,7 +62,6 @@ export async function showDamage(
   replica: ReadonlyMap<string, Seen>,
 ): Promise<StepResult> {
   heading(
-    8,
     'Lose one blob',
     'Somebody deletes a pack of the second replica. All backups are still listed: what is lost?',
   );

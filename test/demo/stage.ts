@@ -111,6 +111,8 @@ function environment(home: string, server: S3Server, azurite: Azurite): NodeJS.P
   const kept = ['PATH', 'TERM', 'NO_COLOR', 'SYSTEMROOT', 'TMPDIR', 'TEMP', 'TMP'];
   return {
     ...Object.fromEntries(kept.flatMap((name) => [[name, process.env[name]]])),
+    // Two dozen runs of the same sources: the first one compiles for all.
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(home, '.cache'),
     HOME: home,
     USERPROFILE: home,
     AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,

@@ -25,7 +25,7 @@ const CONCURRENCY_HALF_WAY = 4;
 type Blobs = ReadonlyMap<string, Seen>;
 
 export async function showPlan(stage: Stage): Promise<{ result: StepResult; plan: Report }> {
-  heading(1, 'The plan', 'What would be copied and what would be left out; nothing is written.');
+  heading('The plan', 'What would be copied and what would be left out; nothing is written.');
   await stage.azurite.container(REPLICA).create();
   const args = replicate(stage, stage.s3Url(PRODUCTION), stage.blobUrl(REPLICA));
   const run = await show(stage, [...args, '--dry-run']);
@@ -46,7 +46,6 @@ export async function showReplication(
   plan: Report,
 ): Promise<{ result: StepResult; replica: Blobs }> {
   heading(
-    2,
     'Replicate to the other cloud',
     'Data first, what makes it visible last: at every instant the copy opens and is whole, or is closed.',
   );
@@ -61,7 +60,7 @@ export async function showReplication(
 }
 
 export async function showRepetition(stage: Stage, replica: Blobs): Promise<StepResult> {
-  heading(3, 'Replicate again', 'Run it from a timer or by hand, as often as you like.');
+  heading('Replicate again', 'Run it from a timer or by hand, as often as you like.');
   const before = stage.server.requests.length;
   const run = await show(stage, replicate(stage, stage.s3Url(PRODUCTION), stage.blobUrl(REPLICA)));
   const after = await blobsOf(stage.azurite.container(REPLICA));
@@ -77,7 +76,6 @@ export async function showKill(
   replica: Blobs,
 ): Promise<{ result: StepResult; half: Blobs }> {
   heading(
-    4,
     'Kill a copy half-way',
     'The process gets SIGKILL in the middle of the data. What can a reader see now?',
   );
@@ -120,7 +118,6 @@ export async function showResumption(
   half: Blobs,
 ): Promise<StepResult> {
   heading(
-    5,
     'Resume',
     'The same command goes on where the killed one ended; its lease is taken over.',
   );
@@ -138,7 +135,6 @@ export async function showResumption(
 
 export async function showReturn(stage: Stage, plan: Report): Promise<StepResult> {
   heading(
-    6,
     'Bring it home',
     'From the replica to a new bucket, as after losing the first cloud, and every byte compared.',
   );

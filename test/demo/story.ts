@@ -29,10 +29,13 @@ export function opening(about: string): void {
   line(about);
 }
 
+let headings = 0;
+
 /** The heading of a step: what it shows, and in one line why that matters. */
-export function heading(number: number, title: string, why: string): void {
+export function heading(title: string, why: string): void {
+  headings += 1;
   line();
-  line(colors.bold(colors.cyan(`${number}  ${title}`)));
+  line(colors.bold(colors.cyan(`${headings}  ${title}`)));
   line(colors.dim(`   ${why}`));
 }
 

@@ -31,7 +31,7 @@ export async function tellVerify(
   const shown = new Set<string>();
   line(firstOfEachKind(text, told, shown));
   const hidden = hiddenKinds(report, shown);
-  if (hidden !== '') note(`and of kinds that are shown above: ${hidden}`);
+  if (hidden !== '') note(`left out, being of kinds that are shown above: ${hidden}`);
   return run;
 }
 
