@@ -1,5 +1,5 @@
 import { DrydockError } from '../model/errors.ts';
-import type { CallOptions, RemoveFailure } from '../stores/store.ts';
+import type { CallOptions, ObjectReader, RemoveFailure } from '../stores/store.ts';
 import { type EvidenceDeps, moveMark } from './evidence.ts';
 import {
   anchorKey,
@@ -21,19 +21,27 @@ export interface Trimmed {
 
 const REMOVALS_AT_ONCE = 1000;
 
+/** What a trim of a chain would do. */
+export interface TrimPlan {
+  /** Records that would go. */
+  readonly records: number;
+  /** The last of them; absent when nothing is old enough. */
+  readonly cut: Link | undefined;
+  readonly verification: ChainVerification;
+}
+
 /**
- * Removes the records from before `keepFrom`, up to the first one that is not older, and never the
- * newest. The anchor with the hash of the last one comes first: killed at any point, the chain can
- * be verified, and the next run removes what is left.
- * @throws DrydockError `EVIDENCE_BROKEN` (refused): what is wrong with a chain must not be removed
+ * Which records are from before `keepFrom`: up to the first one that is not older, and never the
+ * newest. Reads the whole chain and writes nothing.
+ * @throws DrydockError `EVIDENCE_BROKEN` (refused): what is wrong with a chain must not be removed;
+ *   `SIGNING_KEY_MISSING` (refused): the chain is signed, and nobody could sign where it now begins
  */
-export async function trimEvidence(
-  deps: EvidenceDeps,
+export async function planTrim(
+  { state, signer }: Pick<EvidenceDeps, 'signer'> & { readonly state: ObjectReader },
   chain: Chain,
   times: { readonly now: Date; readonly keepFrom: Date },
   options: CallOptions = {},
-): Promise<Trimmed> {
-  const { state, signer } = deps;
+): Promise<TrimPlan> {
   let before: Link | undefined;
   let cut: Link | undefined;
   let isOld = true;
@@ -48,7 +56,25 @@ export async function trimEvidence(
       before = link;
     },
   });
-  checkWhole(deps, verification);
+  checkWhole(state, verification);
+  if (verification.signatures.unchecked > 0) throw keyMissing(state, chain);
+  const records = cut === undefined ? 0 : cut.record.sequence - verification.removed;
+  return { records, cut, verification };
+}
+
+/**
+ * Removes what `planTrim` says. The anchor with the hash of the last one comes first: killed at any
+ * point, the chain can be verified, and the next run removes what is left.
+ * @throws as `planTrim`
+ */
+export async function trimEvidence(
+  deps: EvidenceDeps,
+  chain: Chain,
+  times: { readonly now: Date; readonly keepFrom: Date },
+  options: CallOptions = {},
+): Promise<Trimmed> {
+  const { state } = deps;
+  const { cut, verification } = await planTrim(deps, chain, times, options);
   if (cut !== undefined && verification.last !== undefined) {
     const { sequence, hash } = verification.last;
     // A head that a killed run left behind must not point before the anchor.
@@ -76,11 +102,19 @@ export async function trimEvidence(
 }
 
 /** A clock that was wrong is no reason to keep everything for ever. */
-function checkWhole({ state }: EvidenceDeps, { chain, problems }: ChainVerification): void {
+function checkWhole(state: ObjectReader, { chain, problems }: ChainVerification): void {
   const first = problems.find(({ kind }) => kind !== 'clock');
   if (first === undefined) return;
   const folder = `${state.url}/${chainFolder(chain)}`;
   const message = `Cannot trim the evidence "${folder}": "${first.key}" ${first.message}`;
   const hint = 'Run "drydock evidence verify" for all that is wrong with it';
   throw new DrydockError('refused', 'EVIDENCE_BROKEN', message, { hint });
+}
+
+function keyMissing(state: ObjectReader, chain: Chain): DrydockError {
+  const folder = `${state.url}/${chainFolder(chain)}`;
+  const message = `Cannot trim the evidence "${folder}": it is signed, and no key to sign with is configured`;
+  const hint =
+    'Run it with the configuration that verify runs with: "verify: signingKey:" names the key';
+  return new DrydockError('refused', 'SIGNING_KEY_MISSING', message, { hint });
 }

@@ -55,7 +55,7 @@ export interface ChainVerification {
     | { readonly sequence: number; readonly hash: string; readonly at: string }
     | undefined;
   readonly signatures: Readonly<Record<SignatureState | 'unchecked', number>>;
-  /** The first hundred. */
+  /** The first hundred, of which no more than fifty are about times. */
   readonly problems: readonly ChainProblem[];
   readonly problemCount: number;
 }
@@ -103,6 +103,7 @@ class ChainWalk {
   readonly #options: VerifyChainOptions;
   readonly #problems: ChainProblem[] = [];
   #problemCount = 0;
+  #clockCount = 0;
   readonly #signatures = { good: 0, wrong: 0, 'unknown-key': 0, missing: 0, unchecked: 0 };
   #anchor: ChainMark | undefined;
   #anchorDamaged = false;
@@ -321,6 +322,8 @@ class ChainWalk {
 
   #tell(kind: ChainProblemKind, key: string, message: string): void {
     this.#problemCount += 1;
+    // Times alone never crowd out what is worse: any such problem is among those that are kept.
+    if (kind === 'clock' && ++this.#clockCount > PROBLEMS_MAX / 2) return;
     if (this.#problems.length < PROBLEMS_MAX) this.#problems.push({ kind, key, message });
   }
 }

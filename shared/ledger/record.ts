@@ -105,8 +105,10 @@ export async function swapBytes(
     if (!isStoreError(error, 'exists', 'changed', 'unreachable')) throw error;
     const info = await state.stat(key, options);
     if (info?.sizeBytes === bytes.length) {
-      const now = await readBytes(state, key, bytes.length, options);
-      if (now !== undefined && Buffer.compare(now.bytes, bytes) === 0) return now.etag;
+      const now = await readWithin(state, key, bytes.length, options);
+      // By now it may be another one again, of whatever size.
+      const isOurs = typeof now === 'object' && Buffer.compare(now.bytes, bytes) === 0;
+      if (isOurs) return now.etag;
     }
     if (isStoreError(error, 'unreachable')) throw error;
     return undefined;
@@ -122,13 +124,29 @@ export async function readBytes(
   key: string,
   sizeBytesMax: number,
   options: CallOptions,
-): Promise<{ readonly bytes: Uint8Array; readonly etag: string } | undefined> {
+): Promise<ReadBytes | undefined> {
+  const found = await readWithin(state, key, sizeBytesMax, options);
+  if (found === 'too large') throw damaged(state, key, 'it is too large');
+  return found;
+}
+
+interface ReadBytes {
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+}
+
+async function readWithin(
+  state: ObjectReader,
+  key: string,
+  sizeBytesMax: number,
+  options: CallOptions,
+): Promise<ReadBytes | 'too large' | undefined> {
   const content = await state.read(key, options).catch((error: unknown) => {
     if (isStoreError(error, 'not_found')) return undefined;
     throw error;
   });
   if (content === undefined) return undefined;
-  if (content.info.sizeBytes > sizeBytesMax) throw damaged(state, key, 'it is too large');
+  if (content.info.sizeBytes > sizeBytesMax) return 'too large';
   return { bytes: await collect(content.body), etag: content.info.etag };
 }
 

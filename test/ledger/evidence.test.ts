@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { appendEvidence } from '../../shared/ledger/evidence.ts';
-import { evidenceKey, headKey } from '../../shared/ledger/evidence-record.ts';
+import { anchorKey, evidenceKey, headKey } from '../../shared/ledger/evidence-record.ts';
 import { trimEvidence } from '../../shared/ledger/evidence-retention.ts';
 import { verifyChain } from '../../shared/ledger/evidence-verify.ts';
 import { ed25519Signer, publicKeyVerifier } from '../../shared/ledger/signature.ts';
@@ -128,7 +128,13 @@ describe('verification', () => {
     await trimEvidence({ state, uniqueId, signer }, CHAIN, times);
     expect(await kinds(state, { trusted: [verifier] })).toEqual([]);
     await appendEvidence({ state, uniqueId, signer }, CHAIN, entry(5));
-    await trimEvidence({ state, uniqueId }, CHAIN, { now, keepFrom: now });
+    const unsigned = trimEvidence({ state, uniqueId }, CHAIN, { now, keepFrom: now });
+    await expect(unsigned).rejects.toMatchObject({ code: 'SIGNING_KEY_MISSING' });
+    expect(await kinds(state, { trusted: [verifier] })).toEqual([]);
+    // Whoever does it all the same has nothing to sign the anchor with.
+    const anchor = JSON.parse(await textOf(state, anchorKey(CHAIN)));
+    const { signature: _, ...value } = anchor.value;
+    await put(state, anchorKey(CHAIN), JSON.stringify({ ...anchor, value }));
     expect(await kinds(state, { trusted: [verifier] })).toEqual(['signature-missing']);
   });
 
@@ -230,6 +236,21 @@ describe('verification', () => {
     expect(seen).toBe(200);
     expect(most).toBeLessThanOrEqual(18);
   });
+});
+
+test('wrong times, however many, hide no record that was altered from a trim', async () => {
+  const state = await STORES.memory();
+  for (let n = 120; n >= 1; n -= 1) {
+    await appendEvidence({ state, uniqueId }, CHAIN, entry(n));
+  }
+  const times = { now, keepFrom: new Date(at(500)) };
+  const key = evidenceKey(CHAIN, 115);
+  const text = await textOf(state, key);
+  await put(state, key, text.replace('"n":6', '"n":7'));
+  const trim = () => trimEvidence({ state, uniqueId }, CHAIN, times);
+  await expect(trim()).rejects.toMatchObject({ code: 'EVIDENCE_BROKEN' });
+  await put(state, key, text);
+  expect(await trim()).toMatchObject({ removed: 119 });
 });
 
 describe('secrets', () => {

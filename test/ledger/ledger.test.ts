@@ -31,6 +31,21 @@ const put = (store: ObjectStore, key: string, text: string) =>
   store.write(key, bytesBody(Buffer.from(text)), { sizeBytes: Buffer.byteLength(text) });
 
 describe('records', () => {
+  test('a write that lost says so, also when what won is another one as soon as it is looked at', async () => {
+    const { state } = setUp();
+    const short = { value: { text: 'a' }, nonce: '1', previousEtag: undefined };
+    await swapRecord(state, 'n', NOTE, { ...short, nonce: '2' });
+    const restless: ObjectStore = {
+      ...state,
+      async stat(key, options) {
+        const info = await state.stat(key, options);
+        await put(state, 'n', 'x'.repeat(1000));
+        return info;
+      },
+    };
+    expect(await swapRecord(restless, 'n', NOTE, short)).toBeUndefined();
+  });
+
   test('come back as they were written and are swapped by version', async () => {
     const { state } = setUp();
     expect(await readRecord(state, 'n', NOTE)).toBeUndefined();
