@@ -96,7 +96,9 @@ export function partOf(
   }
   const holds = (own: string): boolean => contents.namespaces.some(({ name }) => name === own);
   if (!application.namespaces.every(holds)) return undefined;
-  if (application.hasClaims && claims.length === 0) return undefined;
+  // Labels say which claims they are: without any, nothing of the application is in it.
+  const needsClaims = application.hasClaims || application.labels.size > 0;
+  if (needsClaims && claims.length === 0) return undefined;
   const ids = new Set(claims.map(idOf));
   const missing = requiredAt(application, facts, required).filter((id) => !ids.has(id));
   return {

@@ -83,14 +83,8 @@ function standingsOf(
   marks: ReadonlyMap<string, ProofMark>,
 ): readonly OwnStanding[] {
   const { facts, config, now } = question;
-  const proofAgeMsMax = config.settings.proofDays * DAY_MS;
-  const witnesses: VolumeWitnesses = {
-    home: question.home,
-    snapshots: question.answers,
-    repositories: question.repositories,
-    proofAgeMsMax,
-    now,
-  };
+  const witnesses = witnessesOf(question);
+  const { proofAgeMsMax } = witnesses;
   const changed = new Set(question.tampered.map(({ subject }) => subject));
   return facts.flatMap((each): OwnStanding[] => {
     const part = partOf(application, each, claims);
@@ -112,6 +106,13 @@ function standingsOf(
     const schedule = each.resource?.schedule;
     return [{ application: application.name, standing, isRefuted, schedule }];
   });
+}
+
+/** Who can say something about the data of the volumes of this location. */
+export function witnessesOf(question: LocationQuestion): VolumeWitnesses {
+  const { home, answers: snapshots, repositories, config, now } = question;
+  const proofAgeMsMax = config.settings.proofDays * DAY_MS;
+  return { home, snapshots, repositories, proofAgeMsMax, now };
 }
 
 function isLost({ outcome }: VolumeStanding): boolean {

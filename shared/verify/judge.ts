@@ -10,6 +10,7 @@ import type { LadderRow } from '../model/ladder.ts';
 import type { Verdict } from '../model/report.ts';
 import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
 import type { StoreSettings } from '../stores/settings.ts';
+import { shown } from '../velero/artefacts/json.ts';
 import { ageFindings } from '../velero/checks/backup-age.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import { rootFindings, type VeleroRoot } from '../velero/checks/root.ts';
@@ -17,7 +18,7 @@ import { shrinkFindings } from './anomalies.ts';
 import type { ClusterLook } from './cluster.ts';
 import type { VerifyConfig } from './job.ts';
 import { judgeCluster } from './judge-cluster.ts';
-import { judgePoints, type PointsJudgement } from './judge-points.ts';
+import { judgePoints, type PointsJudgement, witnessesOf } from './judge-points.ts';
 import { rpoFindings } from './objectives.ts';
 import type { StandingOf } from './proofs.ts';
 import { compareReplica } from './replicas.ts';
@@ -27,6 +28,7 @@ import { archivedFindings, settingsFindings } from './settings.ts';
 import type { SnapshotHome } from './snapshot-home.ts';
 import { snapshotFindings } from './snapshots.ts';
 import { vanished } from './vanished.ts';
+import { type VolumeWitnesses, volumeStanding } from './volumes.ts';
 
 /** Everything that was seen of a location, for a judgement that asks nobody any more. */
 export interface LocationQuestion {
@@ -151,10 +153,12 @@ function replicaFindings(question: LocationQuestion): readonly Finding[] {
 
 /** One verdict for each backup, by its own bytes and by the data of its volumes. */
 function verdictsOf(
-  { url, facts, repositories }: LocationQuestion,
+  question: LocationQuestion,
   standings: readonly StandingOf[],
   findings: readonly Finding[],
 ): readonly Verdict[] {
+  const { url, facts, repositories } = question;
+  const witnesses = witnessesOf(question);
   const own = Map.groupBy(standings, ({ standing }) => standing.backup);
   const bySubject = Map.groupBy(findings, ({ subject }) => subject);
   const ofBackups = facts.map((each): Verdict => {
@@ -171,10 +175,13 @@ function verdictsOf(
     }
     if (isDamaged) return { kind: 'damaged', subject, findings: damages };
     const unproven = points.find(({ standing }) => !standing.isProven);
-    const reason = unproven?.standing.why[0];
-    return unproven === undefined
+    const reason =
+      unproven === undefined
+        ? unjudged(each, points, question.config.unprotected, witnesses)
+        : (unproven.standing.why[0] ?? 'it was not proven');
+    return reason === undefined
       ? { kind: 'verified', subject }
-      : { kind: 'unchecked', subject, reason: reason ?? 'it was not proven' };
+      : { kind: 'unchecked', subject, reason };
   });
   const ofRepositories = [...repositories.values()].map((look): Verdict => {
     const subject = `${url}/${look.prefix}`.replace(/\/$/, '');
@@ -183,4 +190,34 @@ function verdictsOf(
     return { kind: 'unchecked', subject, reason: look.reason ?? 'it could not be read' };
   });
   return [...ofBackups, ...ofRepositories];
+}
+
+/**
+ * Why nobody can say of all of a backup that it is whole: what no application that was judged holds
+ * of it is not proven. A clause; `undefined` when everything in it is.
+ */
+function unjudged(
+  { resource, contents, volumes, lookedAt }: BackupFacts,
+  points: readonly StandingOf[],
+  unprotected: readonly string[],
+  witnesses: VolumeWitnesses,
+): string | undefined {
+  const phase = resource?.phase ?? '';
+  if (points.length === 0 && phase !== 'Completed') return `its phase is ${shown(phase)}`;
+  const judged = new Set(points.flatMap(({ standing }) => standing.volumes.map(idOf)));
+  const unbound = new Set(
+    contents?.claims
+      .filter(({ isBound }) => !isBound)
+      .map((each) => `${each.namespace}/${each.name}`),
+  );
+  const others = volumes.filter(({ id, claim, method }) => {
+    if (judged.has(id) || unprotected.includes(claim?.namespace ?? '')) return false;
+    return method !== 'none' || !unbound.has(id);
+  });
+  return others.map((each) => volumeStanding(each, witnesses, lookedAt)).find(({ isProven }) => !isProven)
+    ?.why;
+}
+
+function idOf({ volume }: { readonly volume: string }): string {
+  return volume;
 }

@@ -102,6 +102,14 @@ describe('a backup is a recovery point of an application', () => {
     expect(partOf(found('shop'), unread)).toBeUndefined();
   });
 
+  test('not when its labels choose no claim, as those with a typing error', () => {
+    for (const namespaces of [[], ['shop']]) {
+      const labels = new Map([['app', 'dbb']]);
+      const [own] = applicationsOf([configured({ namespaces, labels })], [], all, [], HOUR_MS);
+      expect(own && pointsOf(own)).toEqual([]);
+    }
+  });
+
   test('by the labels of its claims, in any namespace', () => {
     const [db] = applicationsOf(
       [configured({ namespaces: [], labels: new Map([['app', 'db']]) })],

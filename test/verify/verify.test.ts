@@ -246,6 +246,22 @@ describe('the applications of the configuration', () => {
     expect(codesOf(report, 'application crm')).toEqual(['APPLICATION_ABSENT']);
   });
 
+  test('say nothing of what else is in a backup: it is only verified where that is proven', async () => {
+    const applications = [application('billing')];
+    const world = await veleroWorld();
+    const verdicts = verdictsOf(await world.run({ config: { applications } }));
+    expect(verdicts.get('media-moved')).toBe('verified');
+    expect(verdicts.get('media-csi')).toBe('unchecked');
+    expect(verdicts.get('shop-failing-hook')).toBe('unchecked');
+    // Of the repository of another namespace this run has read nothing.
+    const one = verdictsOf(await world.run({ config: { application: 'billing' } }));
+    expect(one.get('media-moved')).toBe('unchecked');
+    expect(one.get('billing')).toBe('verified');
+    const unprotected = ['media'];
+    const left = verdictsOf(await world.run({ config: { applications, unprotected } }));
+    expect(left.get('media-csi')).toBe('verified');
+  });
+
   test('an objective that is breached is told in hours', async () => {
     const world = await veleroWorld();
     await world.run();
