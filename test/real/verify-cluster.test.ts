@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { openStore } from '../../functions/stores.ts';
@@ -99,7 +100,6 @@ describeTier('velero', 'verify beside a living Velero', () => {
     await copyFile(plane.kubeconfig, join(folder, 'admin'));
     await writeFile(join(folder, 'observer'), await observerKubeconfig(plane));
     scheduled = await backUpAll();
-    await letSynchronise();
   });
 
   /** Whatever Velero can be made to do with a backup, and what can be done behind its back. */
@@ -111,13 +111,18 @@ describeTier('velero', 'verify beside a living Velero', () => {
       spec: { schedule: '0 3 * * *', template },
       status: { lastBackup: due },
     });
-    for (const name of ['manual', 'vanished', 'halfway', 'doomed']) {
+    const completed = async (name: string) =>
       expect((await backUp(name)).status, name).toMatchObject({ phase: 'Completed' });
-    }
-    const contradiction = { excludedNamespaces: ['app'] };
-    expect((await backUp('refused', contradiction)).status?.['phase']).toBe('FailedValidation');
-    const nowhere = await backUp('nowhere', { storageLocation: 'nowhere' });
-    expect(nowhere.status?.['phase']).toBe('FailedValidation');
+    await completed('undead');
+    // So that the next one begins in another second, and is newer.
+    await sleep(1100);
+    await completed('manual');
+    await plant();
+    const plantedMs = Date.now();
+    for (const name of ['vanished', 'halfway', 'doomed']) await completed(name);
+    // The last one: 1.18.2 may leave what is queued behind a refused backup where it is.
+    const refused = await backUp('refused', { excludedNamespaces: ['app'] });
+    expect(refused.status?.['phase']).toBe('FailedValidation');
     await submit('DeleteBackupRequest', 'doomed', { spec: { backupName: 'doomed' } });
     const backups = await waitForObject(plane.api, veleroPath('backups'), (list) => {
       const { items } = list as unknown as { items: KubeObject[] };
@@ -125,7 +130,7 @@ describeTier('velero', 'verify beside a living Velero', () => {
       const isGone = items.every(({ metadata }) => metadata.name !== 'doomed');
       return isGone && own?.status?.['phase'] === 'Completed' ? own : undefined;
     });
-    await plant();
+    await letSynchronise(plantedMs);
     return backups.metadata.name;
   }
 
@@ -141,11 +146,10 @@ describeTier('velero', 'verify beside a living Velero', () => {
     }
   }
 
-  /** Once more after all that; then no longer, or Velero would forget what has vanished. */
-  async function letSynchronise(): Promise<void> {
-    const from = Date.now();
+  /** Once after that time; then no longer, or Velero would forget what has vanished. */
+  async function letSynchronise(fromMs: number): Promise<void> {
     await waitForObject(plane.api, LOCATION, ({ status }) =>
-      Date.parse(String(status?.['lastSyncedTime'])) > from ? status : undefined,
+      Date.parse(String(status?.['lastSyncedTime'])) > fromMs ? status : undefined,
     );
     await plane.api.mergePatch(LOCATION, { spec: { backupSyncPeriod: '0s' } });
   }
@@ -173,14 +177,13 @@ describeTier('velero', 'verify beside a living Velero', () => {
       }
       const refusals = report.findings.filter(({ code }) => code === 'BACKUP_REFUSED');
       expect(refusals).toMatchObject([
-        {
-          subject: expect.stringMatching(/\/nowhere$/),
-          message: expect.stringContaining('nowhere'),
-        },
         { subject: expect.stringMatching(/\/refused$/), message: expect.stringContaining('app') },
       ]);
       expect(codesOf(report, '/backups/doomed')).toEqual([]);
-      expect(rowOf(report, 'app').proven).toMatchObject({ point: 'halfway', rung: 'intact' });
+      const { proven } = rowOf(report, 'app');
+      expect(proven?.rung).toBe('intact');
+      // The last of all, unless two of them began in the same second.
+      expect(['vanished', 'halfway']).toContain(proven?.point);
       expect(codesOf(report, '/backups/planted')).toContain('BACKUP_NOT_IN_CLUSTER');
     });
 
@@ -256,6 +259,10 @@ describeTier('velero', 'verify beside a living Velero', () => {
       const spec = { storageLocation: 'default', includedNamespaces: ['app'] };
       await submit('Backup', 'waiting', { spec });
       await removeBelow(store, 'backups/vanished/');
+      // As a deletion leaves it of which a step has failed.
+      await plane.api.mergePatch(veleroPath('backups', 'undead'), {
+        status: { phase: 'Deleting' },
+      });
       // As a server that could not upload its last word leaves it (Velero issue 9644).
       const key = 'backups/halfway/velero-backup.json';
       const text = (await bytesOf(store, key)).toString('utf8');
@@ -277,6 +284,9 @@ describeTier('velero', 'verify beside a living Velero', () => {
         expect(codesOf(report, `/backups/${name}`), name).toEqual([]);
       }
       expect(goodPoints()).toContain(rowOf(report, 'app').proven?.point);
+      expect(codesOf(report, '/backups/undead')).toEqual([]);
+      const evening = await verified('admin', new Date(Date.now() + 2 * HOUR_MS));
+      expect(codesOf(evening, '/backups/undead')).toEqual(['BACKUP_DELETION_STUCK']);
     });
 
     test('without an API server every part is unchecked, and the store still speaks', async () => {
