@@ -22,9 +22,8 @@ export async function showHealthy(stage: Stage, times: Times): Promise<StepResul
     'Verify a healthy location',
     'Which recovery points does each application have, and how old is the newest one that is proven?',
   );
-  note(
-    'The backups of the same cluster, with names and times of today: a schedule every six hours.',
-  );
+  note('The real backups, with names and times of today: one every six hours, and two by hand.');
+  note('No cluster can be asked here, so drydock.yaml says what the schedule is.');
   const run = await tellVerify(stage, HEALTHY, 0);
   const { ladders = [], findings } = run.report;
   const rows = ladders.flatMap((ladder) => ladder.rows);
@@ -111,7 +110,7 @@ export async function showDamaged(stage: Stage, times: Times): Promise<StepResul
   await cutTarball(stage, cut);
   const phases = [cut, before].map((backup) => phaseOf(stage, backup));
   promise(phases.join() === 'Completed,Completed', 'Velero does not call them Completed');
-  note('In the store all that is as before: Velero calls every one of these backups Completed.');
+  note('Velero noticed neither: to it these backups are Completed.');
   const run = await tellVerify(stage, DAMAGED, 1, TOLD);
   const contents = found(run.report, 'KOPIA_CONTENT_DAMAGED');
   promise(contents.length === 1, `${contents.length} packs are said to be damaged`);
