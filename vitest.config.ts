@@ -16,6 +16,7 @@ export default defineConfig({
           name: 'npm',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
+          globalSetup: ['./test/support/built-command.ts'],
           setupFiles: ['./test/support/derived-keys.ts', './test/support/raised-record.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -82,11 +82,11 @@ export const DIST = join(ROOT, 'dist');
  * ESM with the packages' module builds, which alone can be shaken: the AWS SDK's CommonJS build
  * costs 30 % more. What is imported lazily becomes a chunk that is read when it is first needed.
  */
-function options(bundle: Bundle): BuildOptions & { readonly metafile: true } {
+function options(bundle: Bundle, dist: string): BuildOptions & { readonly metafile: true } {
   return {
     absWorkingDir: ROOT,
     entryPoints: { [bundle.main]: bundle.entry, ...bundle.workers },
-    outdir: join(DIST, bundle.folder),
+    outdir: join(dist, bundle.folder),
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
@@ -113,12 +113,12 @@ function options(bundle: Bundle): BuildOptions & { readonly metafile: true } {
   };
 }
 
-/** Builds one bundle anew; its metafile goes to `dist/meta/<name>.json`. */
-export async function bundle(one: Bundle): Promise<Metafile> {
-  rmSync(join(DIST, one.folder), { recursive: true, force: true });
-  const { metafile } = await build(options(one));
-  mkdirSync(join(DIST, 'meta'), { recursive: true });
-  writeFileSync(join(DIST, 'meta', `${one.name}.json`), JSON.stringify(metafile));
+/** Builds one bundle anew; its metafile goes to `<dist>/meta/<name>.json`. */
+export async function bundle(one: Bundle, dist = DIST): Promise<Metafile> {
+  rmSync(join(dist, one.folder), { recursive: true, force: true });
+  const { metafile } = await build(options(one, dist));
+  mkdirSync(join(dist, 'meta'), { recursive: true });
+  writeFileSync(join(dist, 'meta', `${one.name}.json`), JSON.stringify(metafile));
   return metafile;
 }
 

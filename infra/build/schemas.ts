@@ -199,6 +199,7 @@ export const veleroShowSchema = z
   .object({
     schema: z.literal('drydock/velero-show/v1'),
     location: z.string(),
+    checks: z.int().meta({ description: 'Version of the checks that found this' }),
     backup: said('Name of the folder below backups/'),
     lookedAt: time('When it was read'),
     completeness,

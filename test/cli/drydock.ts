@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { LAUNCHER_VARIABLE } from '../support/built-command.ts';
 import { notePrinted } from '../support/raised-notes.ts';
 
 export const LAUNCHER = join(import.meta.dirname, '../../functions/cli/drydock.mjs');
@@ -31,6 +32,9 @@ export interface SpawnOptions {
 /** Variables of the machine that would change what the command finds. */
 const FOREIGN = /^(AWS_|AZURE_|KUBE|DRYDOCK_|XDG_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST|TEST$)/;
 
+/** Built from the sources before the tests began. */
+const built = (): string | undefined => process.env[LAUNCHER_VARIABLE];
+
 /** Runs the real launcher with the Node of this test, in a folder and environment of its own. */
 export async function drydock(args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
   const cwd = options.cwd ?? (await folder());
@@ -39,7 +43,7 @@ export async function drydock(args: readonly string[], options: SpawnOptions = {
   const command = options.node ?? process.execPath;
   const child = spawn(
     command,
-    [...(options.nodeArgs ?? []), options.launcher ?? LAUNCHER, ...args],
+    [...(options.nodeArgs ?? []), options.launcher ?? built() ?? LAUNCHER, ...args],
     {
       cwd,
       env: { ...env, ...options.env },

@@ -178,7 +178,7 @@ describe('verify on Lambda', () => {
     // As a whole: so that it counts as an error of the function, and somebody is called.
     expect(answer).toMatchObject({
       kind: 'error',
-      error: { errorType: 'StoreError', errorMessage: expect.stringContaining('access denied') },
+      error: { errorType: 'DrydockError', errorMessage: expect.stringContaining('access denied') },
     });
     expect(lambda('worker').logs()).toContain('"code":"denied"');
   });
