@@ -43,6 +43,8 @@ export default class RaisedReporter implements Reporter {
   async #isComplete(ran: readonly TestModule[]): Promise<boolean> {
     const vitest = this.#vitest;
     if (vitest === undefined || vitest.config.testNamePattern !== undefined) return false;
+    // Another project ran: this one was not asked.
+    if (ran.length === 0) return false;
     const all = await vitest.globTestSpecifications();
     const files = new Set(ran.map(({ moduleId }) => moduleId));
     return all.every(({ project, moduleId }) => project.name !== PROJECT || files.has(moduleId));
