@@ -88,14 +88,14 @@ export function partOf(
 ): ApplicationPart | undefined {
   const { contents } = facts;
   if (contents === undefined) return undefined;
-  const claims = contents.claims.filter((claim) => isClaimOf(application, claim));
+  const claims = claimsOf(application, contents.claims);
   if (contents.isCut) {
     const unchecked =
       'its tarball holds more than is kept of it, so that some of it may be missing';
     return { volumes: volumesOf(application, facts, claims), claims, missingClaims: [], unchecked };
   }
-  const holds = (own: string): boolean => contents.namespaces.some(({ name }) => name === own);
-  if (!application.namespaces.every(holds)) return undefined;
+  const held = byNamespace(contents.namespaces, ({ name }) => name);
+  if (!application.namespaces.every((name) => held.has(name))) return undefined;
   // Labels say which claims they are: without any, nothing of the application is in it.
   const needsClaims = application.hasClaims || application.labels.size > 0;
   if (needsClaims && claims.length === 0) return undefined;
@@ -122,8 +122,7 @@ function requiredAt(
   claims: readonly ClusterClaim[],
 ): readonly string[] {
   const takenMs = Date.parse(takenAtOf(facts) ?? '');
-  return claims
-    .filter((claim) => isClaimOf(application, claim))
+  return claimsOf(application, claims)
     .filter(({ createdAt }) => createdAt !== undefined && createdAt.getTime() < takenMs)
     .filter(({ labels }) => labels.get(EXCLUDED_LABEL) !== 'true')
     .map(idOf);
@@ -144,6 +143,39 @@ function isClaimOf(
   return [...labels].every(([key, value]) => own.get(key) === value);
 }
 
+/** Of thousands of namespaces each asks for its own: their lists are put in order once. */
+const indexes = new WeakMap<readonly unknown[], ReadonlyMap<string | undefined, unknown>>();
+
+function byNamespace<T>(
+  list: readonly T[],
+  namespaceOf: (item: T) => string | undefined,
+): ReadonlyMap<string | undefined, readonly T[]> {
+  const known = indexes.get(list) as ReadonlyMap<string | undefined, readonly T[]> | undefined;
+  if (known !== undefined) return known;
+  const index = Map.groupBy(list, namespaceOf);
+  indexes.set(list, index);
+  return index;
+}
+
+/** Those of an application's namespaces; all, where it names none. */
+function within<T>(
+  { namespaces }: Pick<ProtectedApplication, 'namespaces'>,
+  list: readonly T[],
+  namespaceOf: (item: T) => string | undefined,
+): readonly T[] {
+  if (namespaces.length === 0) return list;
+  const index = byNamespace(list, namespaceOf);
+  return [...new Set(namespaces)].flatMap((name) => index.get(name) ?? []);
+}
+
+function claimsOf<T extends Claim>(
+  application: ProtectedApplication,
+  claims: readonly T[],
+): readonly T[] {
+  const own = within(application, claims, ({ namespace }) => namespace);
+  return own.filter((claim) => isClaimOf(application, claim));
+}
+
 function idOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `${namespace}/${name}`;
 }
@@ -153,19 +185,20 @@ function idOf({ namespace, name }: { readonly namespace: string; readonly name: 
  * pods alone know. A claim that was never bound has no data; one that no list names has lost it.
  */
 function volumesOf(
-  { namespaces, labels }: ProtectedApplication,
+  application: ProtectedApplication,
   { volumes, unreadVolumeLists }: BackupFacts,
   claims: readonly ClaimFact[],
 ): readonly VolumeFact[] {
   const own = new Map(claims.map((claim) => [idOf(claim), claim]));
-  const hasAll = labels.size === 0;
-  const known = volumes.filter(({ id, claim }) => {
-    const namespace = claim?.namespace ?? podNamespace(id);
-    const isInside = namespace !== undefined && namespaces.includes(namespace);
-    // Most volumes are of others: they are told apart before anything is put together.
-    if (namespaces.length > 0 && !isInside) return false;
-    return (hasAll && isInside) || (claim !== undefined && own.has(idOf(claim)));
-  });
+  const hasAll = application.labels.size === 0 && application.namespaces.length > 0;
+  const inside = within(
+    application,
+    volumes,
+    ({ id, claim }) => claim?.namespace ?? podNamespace(id),
+  );
+  const known = inside.filter(
+    ({ claim }) => hasAll || (claim !== undefined && own.has(idOf(claim))),
+  );
   const named = new Set(known.map(({ claim }) => (claim === undefined ? '' : idOf(claim))));
   const bare = claims
     .filter((claim) => !named.has(idOf(claim)))
