@@ -55,43 +55,54 @@ export interface RunEvidence {
 }
 
 /** A record of the chain has at most 256 KiB: of many findings the worst are named, all are counted. */
-const FINDINGS_NAMED_MAX = 200;
-const ROWS_NAMED_MAX = 200;
+const NAMED_MAX = 200;
 const UNCHECKED_NAMED_MAX = 20;
 const TEXT_MAX = 200;
+/** Leaves room for what the chain itself adds. */
+const CONTENT_SIZE_BYTES_MAX = 192 * 1024;
 
 /** Appends what this run found to the chain of the job at this location. */
 export async function appendRun(
   deps: Pick<VerifyDeps, 'state' | 'uniqueId' | 'signer' | 'signal'>,
   identity: string,
-  { runId, at, ladder, findings, measures }: RunEvidence,
+  run: RunEvidence,
 ): Promise<void> {
   const { state, uniqueId, signer, signal } = deps;
+  let named = NAMED_MAX;
+  let content = contentOf(run, named);
+  // Names come out of buckets, and of some each letter takes six bytes: then fewer are named.
+  while (named > 0 && Buffer.byteLength(JSON.stringify(content)) > CONTENT_SIZE_BYTES_MAX) {
+    named = Math.floor(named / 2);
+    content = contentOf(run, named);
+  }
+  await appendEvidence(
+    { state, uniqueId, ...(signer && { signer }) },
+    { job: 'verify', location: identity },
+    { at: run.at.toISOString(), runId: run.runId, content },
+    { ...(signal && { signal }) },
+  );
+}
+
+function contentOf({ ladder, findings, measures }: RunEvidence, named: number) {
   const counts = new Map<string, number>();
   for (const { code } of findings) counts.set(code, (counts.get(code) ?? 0) + 1);
-  const content = {
+  return {
     schema: 'drydock/verify-evidence/v1',
     url: ladder.url,
     counts: Object.fromEntries(counts),
-    findings: findings.slice(0, FINDINGS_NAMED_MAX).map(({ code, severity, subject }) => ({
+    findings: findings.slice(0, named).map(({ code, severity, subject }) => ({
       code,
       severity,
       subject: subject.slice(0, TEXT_MAX),
     })),
-    applications: ladder.rows.slice(0, ROWS_NAMED_MAX).map(({ application, proven, newest }) => ({
+    applications: ladder.rows.slice(0, named).map(({ application, proven, newest }) => ({
       application: application.slice(0, TEXT_MAX),
       ...(newest && { newest: newest.point.slice(0, TEXT_MAX), rung: newest.rung }),
       ...(proven && { proven: proven.point.slice(0, TEXT_MAX), provenTakenAt: proven.takenAt }),
     })),
     unchecked: ladder.unchecked
-      .slice(0, UNCHECKED_NAMED_MAX)
+      .slice(0, Math.min(named, UNCHECKED_NAMED_MAX))
       .map((each) => each.slice(0, TEXT_MAX)),
     measures: { ...measures },
   };
-  await appendEvidence(
-    { state, uniqueId, ...(signer && { signer }) },
-    { job: 'verify', location: identity },
-    { at: at.toISOString(), runId, content },
-    { ...(signal && { signal }) },
-  );
 }
