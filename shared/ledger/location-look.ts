@@ -98,6 +98,8 @@ export interface RepositoryLook {
   readonly snapshots: readonly RepositorySnapshot[];
   /** When the pack that was read longest ago was read; absent while any was never read. */
   readonly contentProvenAt?: string;
+  /** When a run last read contents, be it a slice of them; absent while none has. */
+  readonly contentReadAt?: string;
   readonly findings: readonly Finding[];
 }
 

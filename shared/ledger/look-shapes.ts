@@ -195,6 +195,7 @@ export const isRepositoryLook = shapeOf<RepositoryLook>({
     }),
   ),
   contentProvenAt: optional(isTime),
+  contentReadAt: optional(isTime),
   findings: listOf(isFinding),
 });
 

@@ -116,24 +116,35 @@ async function verified(
       ...(deps.startChecker && { startChecker: deps.startChecker }),
     });
   } catch (error) {
-    return { result: undefined, look: unreadable(run, prefix, error) };
+    return {
+      result: undefined,
+      look: { ...unreadable(run, prefix, error), ...readBefore(before) },
+    };
   }
   if (level === 'content' && result.state !== undefined) {
     const next = { value: result.state, nonce: deps.uniqueId(), previousEtag: known?.etag };
     await swapRecord(deps.state, stateKey, KOPIA_VERIFICATION, next, options);
   }
-  return { result, look: lookOf(run, prefix, result) };
+  const hasRead = level === 'content' && result.state !== undefined;
+  const read = hasRead ? { contentReadAt: run.now.toISOString() } : readBefore(before);
+  return { result, look: { ...lookOf(run, prefix, result), ...read } };
+}
+
+/** A run that reads no contents must not make the next one believe that it comes right after. */
+function readBefore(before: RepositoryLook | undefined): Pick<RepositoryLook, 'contentReadAt'> {
+  return before?.contentReadAt === undefined ? {} : { contentReadAt: before.contentReadAt };
 }
 
 /**
- * So many slices that runs as far apart as the last two read every pack within the days allowed.
- * A first run has no slices: every pack is new to it.
+ * So many slices that runs as far apart as this one and the last that read contents read every pack
+ * within the days allowed. A first run has no slices: every pack is new to it.
  */
 export function slicesOf(
   { contentDays, now }: Pick<RepositoryRun, 'contentDays' | 'now'>,
-  before: RepositoryLook | undefined,
+  before: Pick<RepositoryLook, 'contentReadAt'> | undefined,
 ): number {
-  const sinceMs = before === undefined ? 0 : now.getTime() - Date.parse(before.lookedAt);
+  const readAt = before?.contentReadAt;
+  const sinceMs = readAt === undefined ? 0 : now.getTime() - Date.parse(readAt);
   const apartMs = Math.max(sinceMs, HOUR_MS);
   // One slice less than fits: a run that comes late must not make a pack too old.
   const fit = Math.floor((contentDays * 24 * HOUR_MS) / apartMs) - 1;
