@@ -46,7 +46,36 @@ export function judgePoints(
       }),
     );
   }
+  if (rows.length === 0) rows.push(...lostRows(question, cluster.claims));
   return { rows, standings, retention };
+}
+
+/**
+ * Where the applications are those that backups and clusters show, and none shows any more: the
+ * ones that were proven here once. An emptied location must not be one that lacks nothing.
+ */
+function lostRows(
+  { place, config, facts, previous, isComplete }: LocationQuestion,
+  claims: readonly ClusterClaim[] | undefined,
+): readonly LadderRow[] {
+  // The cluster knows what is left to protect.
+  if (config.applications !== undefined || claims !== undefined || !isComplete) return [];
+  const isEmpty = !facts.some(({ completeness }) => completeness === 'complete');
+  if (config.application !== undefined && !isEmpty) return [];
+  const { rpoMs } = config.settings;
+  const names = new Set(previous?.marks.map(({ application }) => application));
+  return [...names]
+    .filter((name) => config.application === undefined || config.application === name)
+    .filter((name) => !config.unprotected.includes(name))
+    .map((name) =>
+      ladderRow({
+        application: { name, namespaces: [name] },
+        location: place.name,
+        points: [],
+        rpoMs,
+        breachAfterMs: breachAfterMs(rpoMs, undefined),
+      }),
+    );
 }
 
 function applications(

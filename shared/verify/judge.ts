@@ -214,8 +214,9 @@ function unjudged(
     if (judged.has(id) || unprotected.includes(claim?.namespace ?? '')) return false;
     return method !== 'none' || !unbound.has(id);
   });
-  return others.map((each) => volumeStanding(each, witnesses, lookedAt)).find(({ isProven }) => !isProven)
-    ?.why;
+  return others
+    .map((each) => volumeStanding(each, witnesses, lookedAt))
+    .find(({ isProven }) => !isProven)?.why;
 }
 
 function idOf({ volume }: { readonly volume: string }): string {

@@ -89,7 +89,8 @@ function nextRung(rung: Rung): Rung {
 }
 
 /**
- * Marks of points that are still there, with what was written now.
+ * Marks of points that are still there, with what was written now. Where none is left they stay:
+ * they alone know what the location once held.
  * @param standings all that there are; `undefined` when the run looked at a part of them
  */
 export function marksAfter(
@@ -98,10 +99,11 @@ export function marksAfter(
   standings: readonly StandingOf[] | undefined,
 ): readonly ProofMark[] {
   const there =
-    standings &&
-    new Set(
-      standings.map(({ application, standing: { point } }) => markKey({ application, point })),
-    );
+    standings !== undefined && standings.length > 0
+      ? new Set(
+          standings.map(({ application, standing: { point } }) => markKey({ application, point })),
+        )
+      : undefined;
   const all = new Map(marks.map((mark) => [markKey(mark), mark]));
   for (const { takenAt: _, kind: __, ...mark } of written) all.set(markKey(mark), mark);
   return [...all].filter(([key]) => there?.has(key) ?? true).map(([, mark]) => mark);

@@ -288,3 +288,21 @@ test('what vanished before its end is told for a week, and what came back is the
   expect(codesOf(back, 'backups/platform-manual')).toEqual([]);
   expect(verdictsOf(back).get('platform-manual')).toBe('verified');
 });
+
+test('a location that lost all of its backups lacks its applications, however long ago', async () => {
+  for (const isExpired of [false, true]) {
+    const world = await veleroWorld();
+    await world.run();
+    if (isExpired) world.clock.advance(40 * DAY_MS);
+    await removeBelow(world.store, '');
+    await world.run();
+    world.clock.advance(30 * DAY_MS);
+    const report = await world.run({ config: { unprotected: ['media'] } });
+    expect(findingOf(report, 'APPLICATION_ABSENT', 'application shop').severity).toBe('critical');
+    expect(report.ladders?.[0]?.rows.map((row) => [row.application, row.points])).toEqual([
+      ['archive', 0],
+      ['billing', 0],
+      ['shop', 0],
+    ]);
+  }
+});
