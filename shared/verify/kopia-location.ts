@@ -44,6 +44,13 @@ export function judgeKopia(question: KopiaQuestion): KopiaJudgement {
   }
   const standings: StandingOf[] = [];
   const rows: LadderRow[] = [];
+  // A repository that lost all of them lacks those that were proven here once.
+  if (look.outcome !== 'unchecked' && look.snapshots.length === 0) {
+    for (const { application } of question.marks) {
+      const isAsked = question.application === undefined || question.application === application;
+      if (isAsked) sources.set(application, []);
+    }
+  }
   for (const [source, snapshots] of [...sources].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const points = snapshots.map((snapshot) => {
       const fresh = pointOf(snapshot, question);

@@ -113,3 +113,14 @@ test('a dry run tells what would be read', async () => {
   const after = await world.run({ config: { dryRun: true } });
   expect(before.measures['bytesToRead']).toBeGreaterThan(after.measures['bytesToRead'] ?? 0);
 });
+
+test('a repository that lost all of its snapshots lacks its sources', async () => {
+  const world = await kopiaWorld();
+  await world.run();
+  for (const kind of ['q', 'x', 'p', '_log']) await removeBelow(world.store, kind);
+  await world.run();
+  world.clock.advance(30 * 24 * HOUR_MS);
+  const report = await world.run();
+  expect(rowOf(report, SOURCE)).toMatchObject({ points: 0 });
+  expect(findingOf(report, 'APPLICATION_ABSENT', 'source/logs').severity).toBe('critical');
+});
