@@ -172,7 +172,8 @@ async function withPasswords(
 
 function lookOf(run: RepositoryRun, prefix: string, result: KopiaVerification): RepositoryLook {
   const { verdict, measures } = result;
-  const isWholeProven = run.level === 'content' && measures['packsUnproven'] === 0;
+  // A pack with damage was read: what it costs is in the verdicts of its snapshots.
+  const isAllRead = run.level === 'content' && measures['packsUnread'] === 0;
   const provenMs = run.now.getTime() - (measures['oldestProofAgeHours'] ?? 0) * HOUR_MS;
   return {
     prefix,
@@ -188,7 +189,7 @@ function lookOf(run: RepositoryRun, prefix: string, result: KopiaVerification): 
       verdict: own,
       isIncomplete,
     })),
-    ...(isWholeProven && { contentProvenAt: new Date(provenMs).toISOString() }),
+    ...(isAllRead && { contentProvenAt: new Date(provenMs).toISOString() }),
     findings: result.findings,
   };
 }

@@ -1,5 +1,6 @@
 import { type Finding, type FindingCode, finding } from '../../model/finding.ts';
 import type { Verdict } from '../../model/report.ts';
+import { leavesUnchecked } from '../contents/content-damage.ts';
 import type { Snapshot } from '../manifests/snapshots.ts';
 import type { KopiaVerification, SnapshotVerdict } from '../verification.ts';
 import { verdictOf } from './costs.ts';
@@ -7,7 +8,7 @@ import { costEvidence, costWords, counted, packFindings } from './damaged-packs.
 import { entryFindings } from './entry-findings.ts';
 import { malformedCause, NOT_INDEXED } from './losses.ts';
 import type { Found, OpenedRepository } from './run.ts';
-import { type Proofs, stateOf } from './share.ts';
+import { packKey, stateOf } from './share.ts';
 
 /** Findings that mean that something in the repository is lost. */
 const DAMAGE: ReadonlySet<FindingCode> = new Set([
@@ -35,7 +36,7 @@ const HOUR_MS = 3_600_000;
 export function conclude(repository: OpenedRepository, found: Found): KopiaVerification {
   const { url, format, options } = repository;
   const isContent = options.level === 'content';
-  const coverage = isContent ? coverageOf(found.proofs, options.now) : undefined;
+  const coverage = isContent ? coverageOf(found, options.now) : undefined;
   const isBlind = found.findings.some(
     ({ code, severity }) => BLINDING.has(code) && severity === 'critical',
   );
@@ -106,23 +107,33 @@ function uncheckedReason(
   const unchecked = findings.find(({ code }) => code === 'KOPIA_CONTENT_UNCHECKED');
   if (unchecked !== undefined) return unchecked.message;
   if (found.isCut) return 'The deadline came before everything was read';
-  const unproven = coverage?.packsUnproven ?? 0;
-  return unproven > 0 ? `${unproven} packs were never read` : undefined;
+  const unread = coverage?.packsUnread ?? 0;
+  return unread > 0 ? `${unread} packs were never read` : undefined;
 }
 
 interface Coverage {
   readonly packsProven: number;
   /** Never read whole, or found damaged. */
   readonly packsUnproven: number;
+  /** Of these the ones that were never read: of what is damaged all is told. */
+  readonly packsUnread: number;
   readonly coveragePercent: number;
   /** Of the pack whose proof is oldest. */
   readonly oldestProofAgeHours: number;
 }
 
-function coverageOf(proofs: Proofs, now: Date): Coverage & Record<string, number> {
+function coverageOf({ proofs, damaged }: Found, now: Date): Coverage & Record<string, number> {
+  // A pack with damage has no proof, so that every run reads all else that is in it.
+  const read = new Set(
+    [...damaged.values()]
+      .filter(({ reason }) => !leavesUnchecked(reason))
+      .map(({ packBlob }) => packKey(packBlob)),
+  );
+  let packsUnread = 0;
   let oldest = now.getTime();
   let packsProven = 0;
-  for (const at of proofs.values()) {
+  for (const [key, at] of proofs) {
+    if (at === 0 && !read.has(key)) packsUnread += 1;
     if (at === 0) continue;
     packsProven += 1;
     oldest = Math.min(oldest, at);
@@ -131,6 +142,7 @@ function coverageOf(proofs: Proofs, now: Date): Coverage & Record<string, number
   return {
     packsProven,
     packsUnproven: proofs.size - packsProven,
+    packsUnread,
     coveragePercent: Math.floor(coverage * 1000) / 10,
     oldestProofAgeHours: Math.round(((now.getTime() - oldest) / HOUR_MS) * 10) / 10,
   };
