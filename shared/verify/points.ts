@@ -122,11 +122,32 @@ function objections(question: PointQuestion, takenAt: string): readonly string[]
 /** What could not be read, so that nobody knows. */
 function gaps({ facts, part }: PointQuestion): readonly string[] {
   const { unreadVolumeLists: lists } = facts;
+  const several = sharedHandles(facts);
+  const doubtful = part.volumes.filter(({ handle = '' }) => several.has(handle));
   return [
     ...(part.unchecked === undefined ? [] : [part.unchecked]),
     ...(lists.length === 0 ? [] : [`lists of volumes could not be read: ${named(lists)}`]),
+    ...(doubtful.length === 0
+      ? []
+      : [`several volumes name the same snapshot: ${named(doubtful.map(({ id }) => id))}`]),
   ];
 }
+
+/** A snapshot is of one volume: of claims that name the same one, all but one lack their data. */
+function sharedHandles(facts: BackupFacts): ReadonlySet<string> {
+  const known = shared.get(facts);
+  if (known !== undefined) return known;
+  const [seen, twice] = [new Set<string>(), new Set<string>()];
+  for (const { handle, claim } of facts.volumes) {
+    if (handle === undefined || claim === undefined) continue;
+    (seen.has(handle) ? twice : seen).add(handle);
+  }
+  shared.set(facts, twice);
+  return twice;
+}
+
+/** Kept per look: each application asks for its own volumes. */
+const shared = new WeakMap<BackupFacts, ReadonlySet<string>>();
 
 /** Errors of other namespaces do not concern the application; without texts its volumes tell. */
 function errorsOf({ application, part, facts }: PointQuestion): number {

@@ -164,6 +164,13 @@ describe('a point is reported alone', () => {
     ['lists of volumes', sound({ unreadVolumeLists: ['a'] }), true],
     ['may be missing', sound({ contents: contents({ isCut: true }) }), true],
     ['holds no data', sound({ volumes: [] }), true],
+    [
+      'name the same snapshot: "shop/data", "shop/db"',
+      sound({
+        volumes: [own, { ...own, id: 'shop/db', claim: { namespace: 'shop', name: 'db' } }],
+      }),
+      true,
+    ],
   ];
   test.each(cases)('%s', (words, each, isWhole) => {
     const point = standing(each, shop);
@@ -190,7 +197,13 @@ describe('a point is reported alone', () => {
 test('a point stands on the lowest rung of its volumes, and is proven when all of them are', () => {
   const shop = application('shop');
   const pool = [...real.values()].flatMap(({ volumes }) => volumes);
-  const volumes = fc.array(fc.constantFrom(...pool), { minLength: 1, maxLength: 6 }).map((some) =>
+  const distinct = { selector: ({ handle, id }: VolumeFact) => handle ?? id };
+  const drawn = fc.uniqueArray(fc.constantFrom(...pool), {
+    minLength: 1,
+    maxLength: 6,
+    ...distinct,
+  });
+  const volumes = drawn.map((some) =>
     some.map(
       (each, index): VolumeFact => ({
         ...each,
