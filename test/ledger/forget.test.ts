@@ -1,12 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import type { NamedLocation } from '../../shared/config/config.ts';
 import { forgetAllBut, forgetPoints } from '../../shared/ledger/forget.ts';
+import { readLocationLook } from '../../shared/ledger/location-look.ts';
 import { addProof, readProofs } from '../../shared/ledger/proofs.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
+import { prefixed } from '../../shared/stores/prefixed.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
 import { StoreError } from '../../shared/stores/store-error.ts';
+import { openLookKeeper } from '../../shared/verify/look-keeper.ts';
 import { fakeClock } from '../support/clock.ts';
+import { fixtureInMemory } from '../support/fixture-stores.ts';
+import { loadFixture } from '../support/fixtures.ts';
 import { put, removeBelow } from '../verify/answers.ts';
-import type { World } from '../verify/world.ts';
+import { type World, worldOf } from '../verify/world.ts';
 import { entriesOf, OLDER, present, smallWorld, takeAway } from './job-world.ts';
 import { at, keysOf, uniqueId } from './world.ts';
 
@@ -131,6 +137,48 @@ describe('of a backup that is gone', () => {
     await world.run(present());
     expect(await remembered(world)).toHaveLength(before.length - 3);
   });
+});
+
+test('of a Kopia repository what has long gone is forgotten when the next snapshot goes', async () => {
+  const fixture = await loadFixture('kopia/plain');
+  const [repository] = fixture.meta.repositories;
+  const clock = fakeClock(new Date('2027-01-01T00:00:00Z'));
+  const store = prefixed(await fixtureInMemory(fixture, clock), repository?.prefix ?? '');
+  const location = { kind: 's3', bucket: 'laptop', prefix: '' } as const;
+  const place: NamedLocation = { name: 'laptop', layout: 'kopia', location, access: {} };
+  const world = worldOf(store, place, clock, { passwords: [repository?.password ?? ''] });
+  await world.run(present());
+  const there = await remembered(world);
+  const { identity } = world.location;
+  /** As a run left it that saw a snapshot more. */
+  const left = async (point: string): Promise<void> => {
+    const id = { location: identity, application: 'a', point, takenAt: at(1) };
+    const found = { rung: 'present', outcome: 'proven', provenAt: at(2) } as const;
+    await addProof(world.state, id, { ...found, runId: 'r', kind: 'kopia' }, uniqueId);
+    const keeper = await openLookKeeper({ state: world.state, uniqueId }, identity);
+    if (keeper.previous === undefined) throw new Error('no look');
+    const mark = { application: 'a', point, ...found };
+    await keeper.save({ ...keeper.previous, marks: [...keeper.previous.marks, mark] });
+  };
+  await left('one');
+  clock.advance(DAY_MS);
+  await world.run(present());
+  expect(await remembered(world)).toHaveLength(there.length + 1);
+  clock.advance(91 * DAY_MS);
+  await left('other');
+  await world.run({ config: { rung: 'present', application: 'b' } });
+  expect(await remembered(world)).toHaveLength(there.length + 2);
+  // A repository that cannot be opened says of nothing that it is gone.
+  const marks = async () => (await readLocationLook(world.state, identity))?.value.marks;
+  const known = await marks();
+  await world.run({ ...present(), location: { passwords: ['wrong'] } });
+  expect(await marks()).toEqual(known);
+  expect(await remembered(world)).toHaveLength(there.length + 2);
+  await left('third');
+  await world.run(present());
+  const after = await remembered(world);
+  expect(after).toHaveLength(there.length + 2);
+  expect(after).toEqual(expect.arrayContaining([...there]));
 });
 
 describe('proofs', () => {

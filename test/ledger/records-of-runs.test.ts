@@ -1,5 +1,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { CHAIN_HEAD } from '../../shared/ledger/evidence-record.ts';
+import { FIRST_SIGHT } from '../../shared/ledger/first-sight.ts';
+import { LADDER, LOCATION_LOOK, REPOSITORY_LOOK } from '../../shared/ledger/location-look.ts';
+import { type RecordKind, readRecord, swapRecord } from '../../shared/ledger/record.ts';
+import { VERIFY_RUN } from '../../shared/ledger/verify-run.ts';
 import type { World } from '../verify/world.ts';
 import { entriesOf, present, smallWorld, stateOf } from './job-world.ts';
 
@@ -79,6 +84,35 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('the %s', (kind) => 
     expect(await runWith(key, text)).toEqual({ ended: 'RECORD_DAMAGED', isKept: true });
   });
 });
+
+/** Of a Drydock that is still to come. */
+function next<T>(kind: RecordKind<T>): RecordKind<T> {
+  const upgrade = (value: unknown) => ({ ...(value as object), addedLater: true });
+  return { ...kind, schemaVersion: kind.schemaVersion + 1, upgrade };
+}
+
+test.each([
+  ['look', LOCATION_LOOK],
+  ['look at a repository', REPOSITORY_LOOK],
+  ['ladder', LADDER],
+  ['run', VERIFY_RUN],
+  ['first sight', FIRST_SIGHT],
+  ['head of the chain', CHAIN_HEAD],
+] as const)(
+  'the %s is upgraded as it is read, and can be rolled back until it is written',
+  async (name, kind) => {
+    const own: RecordKind<unknown> = kind;
+    const key = keyOf(name);
+    const state = await stateOf(entries, world);
+    const read = await readRecord(state, key, next(own));
+    expect(read?.value).toMatchObject({ addedLater: true });
+    expect((await entriesOf(state)).get(key)).toEqual(entries.get(key));
+    expect((await readRecord(state, key, own))?.value).toEqual(envelopeAt(key).value);
+    const written = { value: read?.value, nonce: 'next', previousEtag: read?.etag };
+    await swapRecord(state, key, next(own), written);
+    await expect(readRecord(state, key, own)).rejects.toMatchObject({ code: 'RECORD_NEWER' });
+  },
+);
 
 /** What a judgement would believe, or stumble over. */
 test.each<readonly [string, (look: LooseLook) => unknown]>([
