@@ -29,8 +29,11 @@ export const VERIFY_RUN: RecordKind<VerifyRunRecord> = {
   },
 };
 
-/** What an unfinished run has read is still what is there; older than this it begins anew. */
-const CONTINUED_WITHIN_MS = 24 * 3_600_000;
+/**
+ * What an unfinished run has read is still what is there; older than this it begins anew, so that
+ * the daily run after one that crashed does not judge by what was there a day ago.
+ */
+const CONTINUED_WITHIN_MS = 6 * 3_600_000;
 /** One that seems to begin later than this from now was begun by a clock that was wrong. */
 const SKEW_MS = 5 * 60_000;
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Report } from '../../shared/model/report.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
 import { killedAfter } from '../support/faults.ts';
-import { codesOf, rowOf } from './answers.ts';
+import { codesOf, removeBelow, rowOf } from './answers.ts';
 import { veleroWorld, type World } from './world.ts';
 
 /** Each read of the location takes a second. */
@@ -67,4 +67,17 @@ test('two runs at once find the same, and leave one ledger', async () => {
   const state: ObjectStore = world.state;
   const third = await world.run({ deps: { state } });
   expect(third.measures['proofsWritten']).toBe(0);
+});
+
+test('the run of the next day does not judge by what a run that crashed had read', async () => {
+  const world = await veleroWorld();
+  const write: ObjectStore['write'] = (key, ...rest) =>
+    key.startsWith('proofs/')
+      ? Promise.reject(new Error('killed'))
+      : world.state.write(key, ...rest);
+  const crashed = await world.run({ deps: { state: { ...world.state, write } } });
+  expect(crashed.errors).toHaveLength(1);
+  world.clock.advance(23.9 * 3_600_000);
+  await removeBelow(world.store, 'kopia/shop/p');
+  expect(rowOf(await world.run(), 'shop').newest?.rung).toBe('reported');
 });
