@@ -102,14 +102,15 @@ function blobCreated(event: unknown): Written | undefined {
   const [, container, blob] = BLOB_SUBJECT.exec(subject) ?? [];
   if (container === undefined || blob === undefined || !URL.canParse(url)) return undefined;
   const { hostname, pathname } = new URL(url);
-  // `<account>.blob.core.windows.net`; of an emulator the account is in the path.
-  const accounts = [hostname.split('.')[0], pathname.split('/')[1]];
+  // `<account>.blob.core.windows.net`, or of another cloud; of an emulator it is in the path.
+  const [ofHost, ofPath] = [hostname.split('.')[0], pathname.split('/')[1]];
   return {
     eventId: id,
     holds: ({ location }) =>
       location.kind === 'azblob' &&
       location.container === container &&
-      location.account === accounts[location.endpoint === undefined ? 0 : 1]
+      (location.account === ofHost ||
+        (location.endpoint !== undefined && location.account === ofPath))
         ? below(location.prefix, blob)
         : undefined,
   };

@@ -22,6 +22,7 @@ locations:
   second: { url: "s3://acme-backups/other?region=eu-central-1" }
   laptops: { url: "s3://acme-backups/laptops?region=eu-central-1", layout: kopia }
   replica: { url: "azblob://acmereplica/velero/root" }
+  china: { url: "azblob://acmechina/velero?endpoint=https://acmechina.blob.core.chinacloudapi.cn" }
   emulated: { url: "azblob://devstoreaccount1/velero?endpoint=http://127.0.0.1:10000/devstoreaccount1" }
 `,
   'drydock.yaml',
@@ -169,6 +170,11 @@ describe('an event of Event Grid', () => {
     expect(shardsOfIt({ ...event, type, specversion: '1.0' })).toEqual(found);
     const dfs = HOST.replace('.blob.', '.dfs.');
     expect(shardsOfIt(blobCreated(dfs, 'velero', `root/${KEY}`))).toEqual(found);
+  });
+
+  test('comes from other clouds of Azure too, whose endpoint a location states', () => {
+    const event = blobCreated('acmechina.blob.core.chinacloudapi.cn', 'velero', KEY);
+    expect(shardsOfIt(event)).toMatchObject([{ location: 'china' }]);
   });
 
   test('of an emulator has the account in its path', () => {
