@@ -140,6 +140,23 @@ describe('roles', () => {
     expect(may).toEqual(expect.arrayContaining([...asked, ...others]));
   });
 
+  test('every function may read the configuration, wherever below the bucket the state is', () => {
+    for (const [, properties] of functions()) {
+      const role = named('AWS::IAM::Role', cfn.nameOf(properties['Role']));
+      expect(where(role, 's3:GetObject')).toContain(
+        `arn:\${AWS::Partition}:s3:::drydock-state/*.yaml`,
+      );
+    }
+  });
+
+  test('those that reach backups may take the role that is meant for it, and no other one', () => {
+    const taking = all('AWS::IAM::Role').flatMap(([name, role]) =>
+      where(role, 'sts:AssumeRole').map((one) => [name, one]),
+    );
+    const none = 'arn:aws:iam::000000000000:role/none';
+    expect(taking).toEqual(['ReplicateRole', 'WorkerRole'].map((name) => [name, none]));
+  });
+
   test('those that only send shards reach no backup', () => {
     for (const name of ['VerifyRole', 'VerifyOnEventRole']) {
       const statements = cfn.statementsOf(named('AWS::IAM::Role', name));
