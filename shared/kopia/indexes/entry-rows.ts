@@ -138,6 +138,11 @@ export class EntryRows {
     words[at + ORIGINAL_LENGTH] = originalLength;
   }
 
+  /** Rows of blobs that were not accepted included. */
+  hasRows(bucket: number): boolean {
+    return (this.counts[bucket] ?? 0) > 0;
+  }
+
   /** How many rows a bucket has, and on which pages, in `pages`, which grows as needed. */
   bucketPages(bucket: number, pages: Words): { rows: number; pages: Words } {
     const rows = this.counts[bucket] ?? 0;
