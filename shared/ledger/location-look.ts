@@ -3,7 +3,7 @@ import type { Ladder } from '../model/ladder.ts';
 import type { Rung } from '../model/rung.ts';
 import type { CallOptions, ObjectReader } from '../stores/store.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
-import { locationLookKey } from './keys.ts';
+import { locationLookKey, repositoryLookKey } from './keys.ts';
 import { isLadder, isLocationLook, isRepositoryLook } from './look-shapes.ts';
 import { damaged, type RecordKind, readRecord, type Stored } from './record.ts';
 
@@ -123,6 +123,24 @@ export const REPOSITORY_LOOK: RecordKind<RepositoryLook> = {
     throw new TypeError('Not a look at a repository');
   },
 };
+
+/**
+ * What the last verification of a repository of a location found.
+ * @throws RECORD_DAMAGED, also for the record of another repository; RECORD_NEWER
+ */
+export async function readRepositoryLook(
+  state: ObjectReader,
+  location: string,
+  prefix: string,
+  options: CallOptions = {},
+): Promise<Stored<RepositoryLook> | undefined> {
+  const key = repositoryLookKey(location, prefix);
+  const stored = await readRecord(state, key, REPOSITORY_LOOK, options);
+  if (stored !== undefined && stored.value.prefix !== prefix) {
+    throw damaged(state, key, 'it is that of another repository');
+  }
+  return stored;
+}
 
 /** What `drydock status` shows: small, and read by everybody. */
 export const LADDER: RecordKind<Ladder> = {

@@ -1,8 +1,8 @@
 import { parseBlobName } from '../kopia/blob-names.ts';
 import { packKey, proofsOf } from '../kopia/verify/share.ts';
-import { kopiaVerificationKey, repositoryLookKey } from '../ledger/keys.ts';
+import { kopiaVerificationKey } from '../ledger/keys.ts';
 import { KOPIA_VERIFICATION } from '../ledger/kopia-verification.ts';
-import { type LocationLook, REPOSITORY_LOOK } from '../ledger/location-look.ts';
+import { type LocationLook, readRepositoryLook } from '../ledger/location-look.ts';
 import { readRecord } from '../ledger/record.ts';
 import type { VeleroRoot } from '../velero/checks/root.ts';
 import { rootFindings } from '../velero/checks/root.ts';
@@ -66,12 +66,11 @@ async function addRepository(total: Estimate, run: LocationRun, prefix: string):
   const { deps, config, location, now } = run;
   if (config.rung === 'reported') return;
   const options = { ...(deps.signal && { signal: deps.signal }) };
-  const key = repositoryLookKey(location.identity, prefix);
-  const before = (await readRecord(deps.state, key, REPOSITORY_LOOK, options))?.value;
+  const before = await readRepositoryLook(deps.state, location.identity, prefix, options);
   const stateKey = kopiaVerificationKey(`${location.identity}#${prefix}`);
   const state = (await readRecord(deps.state, stateKey, KOPIA_VERIFICATION, options))?.value;
   const proofs = proofsOf(state, state?.repositoryId ?? '');
-  const slices = slicesOf({ contentDays: config.settings.contentDays, now }, before);
+  const slices = slicesOf({ contentDays: config.settings.contentDays, now }, before?.value);
   let listed = 0;
   let again = { objects: 0, bytes: 0 };
   for await (const info of location.reader.list(prefix, options)) {

@@ -6,7 +6,11 @@ import {
 } from '../kopia/verification.ts';
 import { kopiaVerificationKey, repositoryLookKey } from '../ledger/keys.ts';
 import { KOPIA_VERIFICATION } from '../ledger/kopia-verification.ts';
-import { REPOSITORY_LOOK, type RepositoryLook } from '../ledger/location-look.ts';
+import {
+  REPOSITORY_LOOK,
+  type RepositoryLook,
+  readRepositoryLook,
+} from '../ledger/location-look.ts';
 import { readRecord, swapRecord } from '../ledger/record.ts';
 import type { Deadline } from '../model/clock.ts';
 import { DrydockError } from '../model/errors.ts';
@@ -76,7 +80,7 @@ async function lookAtRepository(run: RepositoryRun, prefix: string): Promise<Loo
   const { deps, location, runId, level } = run;
   const key = repositoryLookKey(location.identity, prefix);
   const options = { ...(deps.signal && { signal: deps.signal }) };
-  const before = await readRecord(deps.state, key, REPOSITORY_LOOK, options);
+  const before = await readRepositoryLook(deps.state, location.identity, prefix, options);
   const isDone =
     before?.value.runId === runId && (before.value.level === level || level === 'structure');
   if (isDone) return { look: before.value, measures: {} };

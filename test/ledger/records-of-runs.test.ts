@@ -139,6 +139,13 @@ test.each<readonly [string, (look: LooseLook) => unknown]>([
   });
 });
 
+test('a look at a repository under the key of another one is damaged', async () => {
+  const [one, other] = [...entries.keys()].filter((key) => KINDS['look at a repository'].test(key));
+  if (one === undefined || other === undefined) throw new Error('one repository alone');
+  const text = entries.get(other)?.toString() ?? '';
+  expect(await runWith(one, text)).toEqual({ ended: 'RECORD_DAMAGED', isKept: true });
+});
+
 interface LooseLook {
   readonly marks: object[];
   readonly backups: (object | null)[];
