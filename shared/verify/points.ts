@@ -114,8 +114,7 @@ function objections(question: PointQuestion, takenAt: string): readonly string[]
     why.push(`it does not hold ${named(part.missingClaims)}, which the cluster had before`);
   }
   const errors = errorsOf(question);
-  if (errors > 0)
-    why.push(`Velero reports ${errors === 1 ? '1 error' : `${errors} errors`} about it`);
+  if (errors > 0) why.push(`Velero reports ${errorsText(errors)} about it`);
   return why;
 }
 
@@ -123,10 +122,14 @@ function objections(question: PointQuestion, takenAt: string): readonly string[]
 function gaps({ facts, part }: PointQuestion): readonly string[] {
   const { unreadVolumeLists: lists } = facts;
   const several = sharedHandles(facts);
+  const counted = facts.errors === undefined ? (facts.resource?.errors ?? 0) : 0;
   const doubtful = part.volumes.filter(({ handle = '' }) => several.has(handle));
   return [
     ...(part.unchecked === undefined ? [] : [part.unchecked]),
     ...(lists.length === 0 ? [] : [`lists of volumes could not be read: ${named(lists)}`]),
+    ...(counted === 0
+      ? []
+      : [`Velero counts ${errorsText(counted)}, and what they are could not be read`]),
     ...(doubtful.length === 0
       ? []
       : [`several volumes name the same snapshot: ${named(doubtful.map(({ id }) => id))}`]),
@@ -149,7 +152,11 @@ function sharedHandles(facts: BackupFacts): ReadonlySet<string> {
 /** Kept per look: each application asks for its own volumes. */
 const shared = new WeakMap<BackupFacts, ReadonlySet<string>>();
 
-/** Errors of other namespaces do not concern the application; without texts its volumes tell. */
+function errorsText(errors: number): string {
+  return errors === 1 ? '1 error' : `${errors} errors`;
+}
+
+/** Errors of other namespaces do not concern the application. */
 function errorsOf({ application, part, facts }: PointQuestion): number {
   if (facts.errors === undefined) return 0;
   const { velero, cluster, namespaces } = facts.errors;

@@ -149,9 +149,8 @@ describe('a point is reported alone', () => {
   test('only for a reason', () => {
     expect(standing(sound(), shop)).toMatchObject({ rung: 'intact', isProven: true });
     const partial = resource({ ...day, phase: 'PartiallyFailed', errors: 3 });
-    expect(standing(sound({ resource: partial }), shop)).toMatchObject({ rung: 'intact' });
-    const others = errors({ namespaces: [{ name: 'wiki', errors: 2 }] });
-    expect(standing(others, shop)).toMatchObject({ rung: 'intact' });
+    const others = errors({ namespaces: [{ name: 'wiki', errors: 3 }] });
+    expect(standing({ ...others, resource: partial }, shop)).toMatchObject({ rung: 'intact' });
   });
 
   const unfinished = { completeness: 'unfinished', incompleteReason: 'it waits' } as const;
@@ -164,6 +163,11 @@ describe('a point is reported alone', () => {
     ['lists of volumes', sound({ unreadVolumeLists: ['a'] }), true],
     ['may be missing', sound({ contents: contents({ isCut: true }) }), true],
     ['holds no data', sound({ volumes: [] }), true],
+    [
+      'Velero counts 3 errors, and what they are could not be read',
+      sound({ resource: resource({ ...day, phase: 'PartiallyFailed', errors: 3 }) }),
+      true,
+    ],
     [
       'name the same snapshot: "shop/data", "shop/db"',
       sound({
