@@ -33,10 +33,12 @@ export function parseQueueUrl(text: string): QueueAddress {
   const { origin, hostname, pathname } = parsed ?? { origin: '', hostname: '', pathname: '' };
   const url = `${origin}${pathname}`;
   if (parsed !== undefined && parsed.username === '' && parsed.search === '' && url === text) {
-    const [first = '', name = '', ...more] = pathname.slice(1).split('/');
+    const parts = pathname.slice(1).split('/');
+    const [first = '', name = '', ...more] = parts;
     const account = /^([a-z0-9]{3,24})\.queue\./.exec(hostname)?.[1];
-    if (account !== undefined && first !== '' && name === '')
+    if (account !== undefined && first !== '' && parts.length === 1) {
       return { kind: 'azure', url, account };
+    }
     if (/^\d{12}$/.test(first) && name !== '' && more.length === 0) {
       const region = /^(?:sqs\.)?([a-z0-9-]+)\.(?:queue\.)?amazonaws\.com/.exec(hostname)?.[1];
       return { kind: 'sqs', url, ...(region !== undefined && { region }) };

@@ -243,6 +243,7 @@ describe('the URL of a queue', () => {
   test.each([
     'shards',
     'https://acme.queue.core.windows.net/',
+    'https://acme.queue.core.windows.net/shards/',
     'https://acme.queue.core.windows.net/shards?sv=1&sig=canary',
     'https://user:canary@acme.queue.core.windows.net/shards',
     'https://example.com/shards',
