@@ -168,7 +168,8 @@ function within<T>(
   return [...new Set(namespaces)].flatMap((name) => index.get(name) ?? []);
 }
 
-function claimsOf<T extends Claim>(
+/** Those of an application. */
+export function claimsOf<T extends Claim>(
   application: ProtectedApplication,
   claims: readonly T[],
 ): readonly T[] {
@@ -176,7 +177,14 @@ function claimsOf<T extends Claim>(
   return own.filter((claim) => isClaimOf(application, claim));
 }
 
-function idOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+/** `namespace/name`, as volumes are called too. */
+export function idOf({
+  namespace,
+  name,
+}: {
+  readonly namespace: string;
+  readonly name: string;
+}): string {
   return `${namespace}/${name}`;
 }
 

@@ -1,5 +1,6 @@
 import type { ProofMark } from '../ledger/location-look.ts';
 import type { LadderRow } from '../model/ladder.ts';
+import { shownReference } from '../snapshots/snapshot-error.ts';
 import type { ClusterClaim } from '../velero/cluster/velero-cluster.ts';
 import { applicationsOf, type ProtectedApplication, partOf } from './applications.ts';
 import type { LocationQuestion } from './judge.ts';
@@ -8,6 +9,7 @@ import { breachAfterMs } from './objectives.ts';
 import { ladderRow, standingOf } from './points.ts';
 import { markKey, remembered, type StandingOf } from './proofs.ts';
 import type { RetentionPoint } from './retention.ts';
+import { leftOut } from './selected.ts';
 import type { VolumeStanding, VolumeWitnesses } from './volumes.ts';
 
 export interface PointsJudgement {
@@ -116,8 +118,11 @@ function standingsOf(
   const { proofAgeMsMax } = witnesses;
   const changed = new Set(question.tampered.map(({ subject }) => subject));
   return facts.flatMap((each): OwnStanding[] => {
-    const part = partOf(application, each, claims);
-    if (part === undefined) return [];
+    const held = partOf(application, each, claims);
+    if (held === undefined) return [];
+    // Where the cluster told its claims, those that are missing are known.
+    const lacking = claims === undefined ? leftOut(application, each, facts) : [];
+    const part = lacking.length === 0 ? held : { ...held, unchecked: leftOutText(lacking) };
     const isTampered = changed.has(`${question.url}/backups/${each.backup}`);
     const fresh = standingOf({
       application,
@@ -135,6 +140,11 @@ function standingsOf(
     const schedule = each.resource?.schedule;
     return [{ application: application.name, standing, isRefuted, schedule }];
   });
+}
+
+function leftOutText([first = '', ...others]: readonly string[]): string {
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  return `a selector chose what it holds, and it lacks ${shownReference(first)}${more}, which a backup beside it has`;
 }
 
 /** Who can say something about the data of the volumes of this location. */
