@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { Place } from '../shared/config/config.ts';
+import { DrydockError } from '../shared/model/errors.ts';
 import { memoryStore } from '../shared/stores/memory.ts';
 import type { ObjectStore } from '../shared/stores/store.ts';
 import { openStore, type StoreContext } from './stores.ts';
@@ -15,6 +16,7 @@ export interface StateChoice {
 /**
  * The state's store. Nobody made the folder that serves where no state is named, so that it is made
  * here; a plan must leave nothing behind and does with memory until a first run has made it.
+ * @throws DrydockError `STATE_FOLDER_MISSING`
  */
 export async function openState(
   { state, stateIsLocal, dryRun }: StateChoice,
@@ -23,7 +25,20 @@ export async function openState(
   const { location } = state;
   if (stateIsLocal && location.kind === 'file') {
     if (dryRun && !existsSync(location.path)) return memoryStore('state', context.clock);
-    await mkdir(location.path, { recursive: true, mode: 0o700 });
+    await makeFolder(location.path);
   }
   return openStore(state, context);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const { code = 'unknown' } = cause as NodeJS.ErrnoException;
+    const message = `Cannot make the folder "${path}" for the state (${code})`;
+    throw new DrydockError('usage', 'STATE_FOLDER_MISSING', message, {
+      hint: 'Name a place that this user may write to, with --state or "state:" of the configuration',
+      cause,
+    });
+  }
 }

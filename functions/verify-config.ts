@@ -51,7 +51,8 @@ function checkName(
 ): void {
   if (known.includes(name)) return;
   const near = didYouMean(name, known);
-  const all = `${plural} are ${known.join(', ') || 'none'}`;
+  const none = `Add it to "${plural.toLowerCase()}:" of the configuration; there are none`;
+  const all = known.length === 0 ? none : `${plural} are ${known.join(', ')}`;
   const message = `Cannot verify "${name}": no such ${what}`;
   throw new DrydockError('usage', `${what.toUpperCase()}_UNKNOWN`, message, {
     hint: near === undefined ? all : `${near} ${all}`,

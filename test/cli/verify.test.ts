@@ -179,6 +179,17 @@ describe('drydock verify', () => {
     expect(stderr.split('\nhint: ')[1]).toContain(hint);
   });
 
+  test('says so where the folder for results cannot be made, or where nothing has a name', async () => {
+    const env = { XDG_STATE_HOME: '/dev/null/state' };
+    const made = await inProcess(['verify', root], { env });
+    expect(made).toMatchObject({ code: 2, stdout: '' });
+    expect(made.stderr).toMatch(
+      /^error STATE_FOLDER_MISSING: .*"\/dev\/null\/state\/drydock" .*\(ENOTDIR\)\nhint: .*--state/,
+    );
+    const named = await inProcess(['verify', root, '--cluster', 'prod'], { env });
+    expect(named.stderr).toContain('hint: Add it to "clusters:" of the configuration');
+  });
+
   test('without a location or a configuration says what is missing', async () => {
     const { code, stderr } = await inProcess(['verify', '-c', '/nowhere/drydock.yaml']);
     expect(code).toBe(2);
