@@ -119,10 +119,11 @@ export async function lookAtBackups(
     const files = root.backups.get(name) ?? [];
     const options = { url, role, now, ...(deps.signal && { signal: deps.signal }) } as const;
     const looked = await lookAtBackup(location.reader, name, files, options);
+    const before = facts.get(name);
     facts.set(name, looked);
     if (looked.resource?.meaning === 'ended') {
       const sight = { deps, identity: location.identity, url, runId: run.runId, now };
-      tampered.set(name, await checkSight(sight, looked));
+      tampered.set(name, await checkSight(sight, looked, before));
     }
     read += 1;
     bytesDone += sizeOf(name);

@@ -27,14 +27,20 @@ const NAMED_MAX = 20;
 /**
  * Compares a backup that was just read with how it looked when it was first complete, in each state
  * that keeps first sights. What nobody has seen before is recorded, if it is complete and whole.
+ * @param before of the last look, if there was one: where the first sight is gone it stands in for
+ * it, so that removing the record alone makes no changed backup a new one
  * @returns what is wrong; nothing when it is as it was
  */
-export async function checkSight(run: SightRun, facts: BackupFacts): Promise<readonly Finding[]> {
+export async function checkSight(
+  run: SightRun,
+  facts: BackupFacts,
+  before?: BackupFacts,
+): Promise<readonly Finding[]> {
   const { deps } = run;
   const states = [deps.state, ...(deps.witnessState ? [deps.witnessState] : [])];
   const firsts: FirstSight[] = [];
   for (const state of states) {
-    const first = await firstSight(run, state, facts);
+    const first = await firstSight(run, state, facts, before);
     if (first !== undefined) firsts.push(first);
   }
   const altered = await alteredFinding(run, facts, firsts);
@@ -53,19 +59,27 @@ async function firstSight(
   { deps, identity, runId, now }: SightRun,
   state: ObjectStore,
   facts: BackupFacts,
+  before: BackupFacts | undefined,
 ): Promise<FirstSight | undefined> {
   const options = { ...(deps.signal && { signal: deps.signal }) };
   const backup = sightName(facts);
-  const isSound = facts.completeness === 'complete' && facts.isWhole;
-  if (!isSound) return readFirstSight(state, identity, backup, options);
+  const seen = [before, facts].find((each) => each !== undefined && isSightOf(backup, each));
+  if (seen === undefined) return readFirstSight(state, identity, backup, options);
   const { uniqueId, signer } = deps;
-  const sight = { location: identity, backup, seenAt: now.toISOString(), runId };
+  const seenAt = seen === facts ? now.toISOString() : seen.lookedAt;
+  const sight = { location: identity, backup, seenAt, runId };
   const { first } = await recordFirstSight(
     { state, uniqueId, ...(signer && { signer }) },
-    { ...sight, objects: hashed(facts) },
+    { ...sight, objects: hashed(seen) },
     options,
   );
   return first;
+}
+
+/** A first sight of half a backup, or of another one, would call the whole one changed. */
+function isSightOf(backup: string, facts: BackupFacts): boolean {
+  const isSound = facts.completeness === 'complete' && facts.isWhole;
+  return isSound && sightName(facts) === backup;
 }
 
 function hashed({ objects }: BackupFacts): SeenObject[] {

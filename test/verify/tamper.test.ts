@@ -69,6 +69,17 @@ describe('a complete backup that was changed', () => {
     expect(codesOf(report, VICTIM)).toContain('FIRST_SIGHT_ALTERED');
   });
 
+  test('is found through the last look when the first sight was removed to hide it', async () => {
+    const world = await veleroWorld();
+    await world.run();
+    await swapTarball(world);
+    for await (const { key } of world.state.list('first-sight/')) await world.state.remove(key);
+    expect(codesOf(await world.run(), VICTIM)).toContain('BACKUP_TAMPERED');
+    // The record that was written in its place is of the backup as it was.
+    world.clock.advance(7 * 24 * 3_600_000);
+    expect(codesOf(await world.run(), VICTIM)).toContain('BACKUP_TAMPERED');
+  });
+
   test('and a record of the first sight that somebody wrote himself is not believed', async () => {
     const world = await veleroWorld();
     const { privateKey } = generateKeyPairSync('ed25519');
