@@ -9,6 +9,7 @@ import { breachAfterMs } from './objectives.ts';
 import { ladderRow, standingOf } from './points.ts';
 import { markKey, remembered, type StandingOf } from './proofs.ts';
 import type { RetentionPoint } from './retention.ts';
+import { usualDurations } from './schedules.ts';
 import { leftOut } from './selected.ts';
 import type { VolumeStanding, VolumeWitnesses } from './volumes.ts';
 
@@ -32,6 +33,7 @@ export function judgePoints(
   const rows: LadderRow[] = [];
   const standings: StandingOf[] = [];
   const retention: RetentionPoint[] = [];
+  const durations = cluster.schedules?.usualDurationMs ?? usualDurations(question.facts);
   for (const application of applications(question, cluster.claims)) {
     const own = standingsOf(application, question, cluster.claims, marks);
     if (own.length === 0 && !isExpectedHere(application, question)) continue;
@@ -44,7 +46,7 @@ export function judgePoints(
         location: place.name,
         points: own.map(({ standing }) => standing),
         rpoMs: application.rpoMs,
-        breachAfterMs: breachMs(application, schedules, question, cluster),
+        breachAfterMs: breachMs(application, schedules, question, cluster, durations),
       }),
     );
   }
@@ -180,8 +182,9 @@ function breachMs(
   own: ReadonlySet<string>,
   { isReplica }: LocationQuestion,
   { schedules }: ClusterJudgement,
+  usualDurationMs: ReadonlyMap<string, number>,
 ): number {
-  const durations = [...own].map((name) => schedules?.usualDurationMs.get(name) ?? 0);
+  const durations = [...own].map((name) => usualDurationMs.get(name) ?? 0);
   const intervals = [...own].flatMap((name) => schedules?.intervalMs.get(name) ?? []);
   const intervalMs = intervals.length === 0 ? undefined : Math.min(...intervals);
   const breach = breachAfterMs(rpoMs, Math.max(0, ...durations), intervalMs);

@@ -162,7 +162,8 @@ function withLost(schedule: JudgedSchedule, lost: ReadonlyMap<string, string>): 
   return { ...schedule, slots };
 }
 
-function usualDurations(facts: readonly StoredBackup[]): ReadonlyMap<string, number> {
+/** Of each schedule the median of its last backups that ended well, by the value of its label. */
+export function usualDurations(facts: readonly StoredBackup[]): ReadonlyMap<string, number> {
   const usual = new Map<string, number>();
   for (const [schedule, own] of bySchedule(facts)) {
     const ended = own.flatMap(({ resource }) => {

@@ -45,41 +45,45 @@ describe('a backup that a selector cut', () => {
   });
 });
 
+const question: LocationQuestion = {
+  place: PLACE,
+  url: 's3://backups',
+  root: {
+    backups: new Map(),
+    foreignFolders: [],
+    repositories: [],
+    resticNamespaces: [],
+    strayObjects: { count: 0, examples: [] },
+  },
+  facts: all,
+  isComplete: true,
+  tampered: [],
+  previous: undefined,
+  cluster: undefined,
+  repositories: new Map(),
+  home: { location: 'main' },
+  answers: new Map(),
+  settings: undefined,
+  source: undefined,
+  isReplica: false,
+  others: [],
+  config: {
+    settings: VERIFY_DEFAULTS,
+    unprotected: [],
+    rung: 'intact',
+    dryRun: false,
+    version: '0.0.0',
+  },
+  now: new Date('2026-11-25T12:00:00Z'),
+};
+
 test('such a backup is no proven point, unless the cluster says that it holds all claims', () => {
   const cut = backup(25, ['data'], true);
-  const question: LocationQuestion = {
-    place: PLACE,
-    url: 's3://backups',
-    root: {
-      backups: new Map(),
-      foreignFolders: [],
-      repositories: [],
-      resticNamespaces: [],
-      strayObjects: { count: 0, examples: [] },
-    },
-    facts: [...all, cut],
-    isComplete: true,
-    tampered: [],
-    previous: undefined,
-    cluster: undefined,
-    repositories: new Map(),
-    home: { location: 'main' },
-    answers: new Map(),
-    settings: undefined,
-    source: undefined,
-    isReplica: false,
-    others: [],
-    config: {
-      settings: VERIFY_DEFAULTS,
-      unprotected: [],
-      rung: 'intact',
-      dryRun: false,
-      version: '0.0.0',
-    },
-    now: new Date('2026-11-25T12:00:00Z'),
-  };
   const whyOf = (claims: readonly ClusterClaim[] | undefined) =>
-    judgePoints(question, { findings: [], schedules: undefined, claims, unchecked: [] })
+    judgePoints(
+      { ...question, facts: [...all, cut] },
+      { findings: [], schedules: undefined, claims, unchecked: [] },
+    )
       .standings.find(({ standing }) => standing.backup === 'b25')
       ?.standing.why.join();
   const lacks =
@@ -87,4 +91,17 @@ test('such a backup is no proven point, unless the cluster says that it holds al
   expect(whyOf(undefined)).toContain(lacks);
   const own = { namespace: 'shop', name: 'data', labels: new Map(), createdAt: undefined };
   expect(whyOf([{ ...own, phase: 'Bound' }])).not.toContain('selector');
+});
+
+test('a replica gets the time that the backups of its source usually take, and that of the copy', () => {
+  const slow = all.map((each) => {
+    const completedAt = each.resource?.startedAt?.replace('T02', 'T07');
+    return {
+      ...each,
+      resource: { ...resource(), ...each.resource, completedAt: completedAt ?? '' },
+    };
+  });
+  const cluster = { findings: [], schedules: undefined, claims: undefined, unchecked: [] };
+  const [row] = judgePoints({ ...question, facts: slow, isReplica: true }, cluster).rows;
+  expect(row?.breachAfterHours).toBe(24 + 5 + 1 + 2);
 });
