@@ -220,8 +220,17 @@ export function ladderRow(question: LadderQuestion): LadderRow {
     ...(newest !== undefined && { newest: ladderPoint(newest) }),
     byRung,
     ...(proven !== undefined && { proven: ladderPoint(proven) }),
-    why: newest?.why ?? [],
+    why: whyOf(newest),
   };
+}
+
+/** One for each of ten thousand volumes would fill the ladder, which everybody reads. */
+const WHY_MAX = 20;
+
+function whyOf(newest: PointStanding | undefined): readonly string[] {
+  const { why } = newest ?? { why: [] };
+  const more = why.length - WHY_MAX;
+  return more > 0 ? [...why.slice(0, WHY_MAX), `and ${more} reasons more`] : why;
 }
 
 /** To half a minute: these are read by people. */

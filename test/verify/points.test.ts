@@ -283,6 +283,13 @@ describe('a row of the ladder', () => {
     expect(shown.byRung).not.toHaveProperty('restored');
   });
 
+  test('tells so many reasons, and how many more there are', () => {
+    const why = Array.from({ length: 20_000 }, (_, index) => `volume ${index}: lost`);
+    const shown = row(point(1, { why })).why;
+    expect(shown).toHaveLength(21);
+    expect(shown.at(-1)).toBe('and 19980 reasons more');
+  });
+
   test('is there without any point', () => {
     const shown = row();
     expect(shown).toMatchObject({ points: 0, byRung: {}, why: [] });
