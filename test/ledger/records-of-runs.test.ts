@@ -183,7 +183,7 @@ describe('a record in which anything is anything else', () => {
         const { ended } = await runWith(key, text);
         expect(['done', 'RECORD_DAMAGED', 'RECORD_NEWER']).toContain(ended);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });

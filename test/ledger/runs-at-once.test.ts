@@ -177,6 +177,6 @@ test('runs at once, some killed, on clocks minutes apart, lose no proof and brea
       expect(rowsOf(again)).toEqual(expected);
       expect(again.measures['proofsWritten']).toBe(0);
     }),
-    { numRuns: 6 },
+    { numRuns: 3 },
   );
 });
