@@ -59,8 +59,12 @@ export function bySeverity(left: Finding, right: Finding): number {
   return SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity);
 }
 
-/** A finding with its remedy and an idea of its evidence. */
-export function findingText(finding: Finding, colors: Colors): string {
+/**
+ * A finding with its remedy and an idea of its evidence: what the lines above have said already is
+ * in JSON alone.
+ * @param previous the finding right above it, whose remedy is not said again
+ */
+export function findingText(finding: Finding, colors: Colors, previous?: Finding): string {
   const paint: Record<Severity, (text: string) => string> = {
     info: colors.dim,
     warning: colors.yellow,
@@ -70,16 +74,31 @@ export function findingText(finding: Finding, colors: Colors): string {
   const lines = [
     `${paint[finding.severity](`${finding.severity} ${finding.code}`)} ${printable(finding.subject)}`,
     `  ${printable(finding.message)}`,
-    `  ${colors.cyan('hint')}: ${printable(finding.hint)}`,
+    ...(finding.hint === previous?.hint
+      ? []
+      : [`  ${colors.cyan('hint')}: ${printable(finding.hint)}`]),
   ];
+  const said = `${finding.subject} ${finding.message}`;
   for (const [name, value] of Object.entries(finding.evidence ?? {})) {
     const values = typeof value === 'object' ? value : [String(value)];
-    if (values.length === 0) continue;
+    if (values.every((each) => says(said, each))) continue;
     const shown = values.slice(0, EVIDENCE_MAX).map(printable).join(', ');
     const more = values.length - EVIDENCE_MAX;
     lines.push(`  ${printable(name)}: ${shown}${more > 0 ? ` and ${more} more` : ''}`);
   }
   return lines.join('\n');
+}
+
+const OF_A_WORD = /[\p{L}\p{N}_.-]/u;
+
+/** Whether a text holds a value, and not as a part of a longer word or number. */
+function says(text: string, value: string): boolean {
+  if (value === '') return false;
+  for (let at = text.indexOf(value); at >= 0; at = text.indexOf(value, at + 1)) {
+    const around = [text[at - 1], text[at + value.length]];
+    if (!around.some((char) => char !== undefined && OF_A_WORD.test(char))) return true;
+  }
+  return false;
 }
 
 /** A terminal needs an idea, not the list: JSON output has all of it. */

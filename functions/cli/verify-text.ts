@@ -42,7 +42,7 @@ function findingTexts(findings: readonly Finding[], colors: Colors): readonly st
   const kinds = Map.groupBy(findings, ({ code, severity }) => `${severity} ${code}`);
   return [...kinds].flatMap(([kind, all]) => {
     const most = SHOWN_MAX[all[0]?.severity ?? 'critical'];
-    const shown = all.slice(0, most).map((each) => findingText(each, colors));
+    const shown = all.slice(0, most).map((each, at) => findingText(each, colors, all[at - 1]));
     const more = all.length - shown.length;
     return more === 0 ? shown : [...shown, `${kind}: ${more} more (--output json has all)`];
   });

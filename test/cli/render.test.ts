@@ -88,6 +88,15 @@ Done in 1 min 4 s: 21 objects, 240.0 MiB
     expect(text.trimEnd().split('\n').at(-1)).toMatch(/; 1 error, 2 info$/);
   });
 
+  test('repeats of the evidence nothing that was just said, and knows a word from a part of one', () => {
+    const evidence = { hours: 24, newest: 'daily-1', packs: ['p1', 'p2'], keys: ['a'], none: '' };
+    const message = 'The newest of 124 is "daily-10"; p2, p1 are gone after 24 hours';
+    const findings = [finding('LOCAL_STATE', 's3://acme/a', message, { evidence })];
+    const text = renderReport(report({ findings }), PLAIN);
+    expect(text).not.toMatch(/^ {2}(hours|packs|keys): /m);
+    expect(text).toMatch(/^ {2}newest: daily-1\n {2}none: $/m);
+  });
+
   test('tells a plan from a run, and nothing to do from something', () => {
     const dry = { ...report().run, dryRun: true };
     expect(renderReport(report({ run: dry }), PLAIN)).toMatch(

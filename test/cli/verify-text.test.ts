@@ -64,6 +64,13 @@ describe('the text of drydock verify', () => {
     expect(text({ findings: secrets(3) })).not.toContain(' more ');
   });
 
+  test('says the remedy once where findings of a kind share it', () => {
+    const other = { hint: 'Another one' };
+    const findings = [...secrets(2), finding('SECRETS_IN_CLEAR', `${URL}/x`, 'x', other)];
+    const hints = text({ findings }).match(/^ {2}hint: .{9}/gm);
+    expect(hints).toEqual(['  hint: Encrypt t', '  hint: Another o']);
+  });
+
   test('gives a few reasons why a point is not proven', () => {
     const why = Array.from({ length: 300 }, (_, n) => `volume "shop/data-${n}" has no snapshot`);
     const shown = text({ ladders: [ladder('prod', URL, { rows: [row('shop', { why })] })] });
