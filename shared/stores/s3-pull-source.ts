@@ -63,8 +63,12 @@ async function requestOf(client: S3Client, Bucket: string, Key: string): Promise
   await client.send(command);
   if (request === undefined) throw new StoreError('unsupported', 'Cannot see the request to sign');
   const { hostname, port } = request;
-  // Whoever reads sends this header alone; others would have to be sent as they were signed.
-  request.headers = { host: port === undefined ? hostname : `${hostname}:${port}` };
+  // Whoever reads sends the host alone: others would have to be sent as they were signed. That there
+  // is no hash of a body moves to the query.
+  request.headers = {
+    host: port === undefined ? hostname : `${hostname}:${port}`,
+    'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+  };
   return request;
 }
 

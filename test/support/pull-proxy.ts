@@ -27,16 +27,22 @@ export interface PullProxy {
   close(): Promise<void>;
 }
 
-/** An answer of the service that is an error: "Blob Storage error codes" of its reference. */
-export function blobRefusal(
-  status: number,
-  code: string,
-  headers: Record<string, string> = {},
-): ProxyAnswer {
+/**
+ * An answer of the service that is an error: "Blob Storage error codes" of its reference.
+ * @param sourceStatus what the source had answered, in header and body, as newer versions tell it.
+ */
+export function blobRefusal(status: number, code: string, sourceStatus?: number): ProxyAnswer {
+  const told = sourceStatus !== undefined;
   return {
     status,
-    headers: { 'content-type': 'application/xml', 'x-ms-error-code': code, ...headers },
-    body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`,
+    headers: {
+      'content-type': 'application/xml',
+      'x-ms-error-code': code,
+      ...(told && { 'x-ms-copy-source-status-code': `${sourceStatus}` }),
+    },
+    body:
+      `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message>` +
+      `${told ? `<CopySourceStatusCode>${sourceStatus}</CopySourceStatusCode>` : ''}</Error>`,
   };
 }
 
@@ -54,7 +60,7 @@ export async function startPullProxy(options: PullProxyOptions): Promise<PullPro
     if (answer !== undefined) return void reply(request, response, answer);
     if (headers['x-ms-copy-source'] === undefined) return pass(options.azurite, request, response);
     pulled(proxied, options)
-      .catch((error: unknown) => blobRefusal(500, 'InternalError', { 'x-test': String(error) }))
+      .catch(() => blobRefusal(500, 'InternalError'))
       .then((result) => reply(request, response, result));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -95,8 +101,9 @@ async function pulled(request: ProxiedRequest, options: PullProxyOptions): Promi
   const checksum =
     wantedMd5 === undefined ? { 'x-ms-content-crc64': crc64 } : { 'content-md5': md5 };
   try {
+    const isBlock = request.path.includes('comp=block');
     return {
-      status: 201,
+      status: isBlock ? 201 : 202,
       headers: { ...checksum, ...(await kept(request, bytes, options.azurite)) },
     };
   } catch (error) {
@@ -111,7 +118,7 @@ async function pulled(request: ProxiedRequest, options: PullProxyOptions): Promi
 /** The older answer is the source's own status; a source that is gone may be told by 409. */
 function unreadable(status: number, tells: boolean): ProxyAnswer {
   return tells
-    ? blobRefusal(409, 'CannotVerifyCopySource', { 'x-ms-copy-source-status-code': `${status}` })
+    ? blobRefusal(409, 'CannotVerifyCopySource', status)
     : blobRefusal(status, 'CannotVerifyCopySource');
 }
 
