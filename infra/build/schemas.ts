@@ -325,6 +325,28 @@ export const veleroSlotsSchema = z
   })
   .meta({ title: 'Drydock: the slots of the schedules of a location' });
 
+export const evidenceTrimSchema = z
+  .object({
+    schema: z.literal('drydock/evidence-trim/v1'),
+    state: said('URL of the state'),
+    dryRun: z.boolean(),
+    keepFrom: time('Records from before that go'),
+    chains: z.array(
+      z.object({
+        folder: said('Of the chain, in the state'),
+        job: z.string(),
+        location: said('Which the chain is about; absent where nothing says so').optional(),
+        records: count('Removed, or with `dryRun` to be removed'),
+        kept: count('Records that the store would not remove'),
+        error: z
+          .object({ code: z.string(), failure: z.string(), message: z.string(), hint: z.string() })
+          .meta({ description: 'Why the chain was left alone' })
+          .optional(),
+      }),
+    ),
+  })
+  .meta({ title: 'Drydock: what a trim of evidence removed' });
+
 /** By the name of the file, without `.schema.json`. */
 export const SCHEMAS = {
   report: reportSchema,
@@ -332,6 +354,7 @@ export const SCHEMAS = {
   'velero-backups': veleroBackupsSchema,
   'velero-show': veleroShowSchema,
   'velero-slots': veleroSlotsSchema,
+  'evidence-trim': evidenceTrimSchema,
 } as const;
 
 /** The text of each file. A document may have more fields than its schema names. */

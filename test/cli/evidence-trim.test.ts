@@ -8,8 +8,9 @@ import { chainFolder } from '../../shared/ledger/keys.ts';
 import { ed25519Signer, type Signer } from '../../shared/ledger/signature.ts';
 import { fileStore } from '../../shared/stores/file.ts';
 import { fakeClock } from '../support/clock.ts';
-import { folder, parsed } from './drydock.ts';
+import { folder } from './drydock.ts';
 import { inProcess } from './kopia-run.ts';
+import { published } from './published.ts';
 
 const NOW = new Date('2027-06-01T00:00:00Z');
 const PROD: Chain = { job: 'verify', location: 's3://acme-backups/velero' };
@@ -62,7 +63,7 @@ describe('drydock evidence trim', () => {
     expect(await recordsOf(path, PROD)).toHaveLength(6);
     const { code, stdout } = await evidence('trim', '-o', 'json');
     expect(code).toBe(0);
-    expect(parsed(stdout)).toMatchObject({
+    expect(published('evidence-trim', stdout)).toMatchObject({
       schema: 'drydock/evidence-trim/v1',
       dryRun: false,
       keepFrom: '2026-04-27T00:00:00.000Z',
@@ -97,6 +98,11 @@ describe('drydock evidence trim', () => {
     }
     expect(await recordsOf(path, LAB)).toHaveLength(5);
     expect(await recordsOf(path, PROD)).toHaveLength(4);
+    const { stdout } = await evidence('trim', '-o', 'json');
+    expect(published('evidence-trim', stdout)['chains']).toMatchObject([
+      { ...LAB, records: 0, error: { code: 'EVIDENCE_BROKEN', failure: 'refused' } },
+      { ...PROD, records: 0 },
+    ]);
   });
 
   test('signs where a signed chain now begins, or leaves it alone', async () => {
