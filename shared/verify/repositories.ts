@@ -70,6 +70,9 @@ export function combined(name: string, left: number, right: number): number {
   return left + right;
 }
 
+/** A message may be delivered again days later: then what its run has seen is no longer what is. */
+const DONE_MS = 24 * 3_600_000;
+
 interface Looked {
   /** Absent: the deadline came first. */
   readonly look: RepositoryLook | undefined;
@@ -83,7 +86,8 @@ async function lookAtRepository(run: RepositoryRun, prefix: string): Promise<Loo
   const before = await readRepositoryLook(deps.state, location.identity, prefix, options);
   const isDone =
     before?.value.runId === runId && (before.value.level === level || level === 'structure');
-  if (isDone) return { look: before.value, measures: {} };
+  const ageMs = before === undefined ? 0 : run.now.getTime() - Date.parse(before.value.lookedAt);
+  if (isDone && Math.abs(ageMs) <= DONE_MS) return { look: before.value, measures: {} };
   const { result, look } = await verified(run, prefix, before?.value);
   if (result?.unfinished !== undefined) return { look: undefined, measures: result.measures };
   await swapRecord(

@@ -81,3 +81,12 @@ test('the run of the next day does not judge by what a run that crashed had read
   await removeBelow(world.store, 'kopia/shop/p');
   expect(rowOf(await world.run(), 'shop').newest?.rung).toBe('reported');
 });
+
+test('a message of a run that is delivered again a day later finds what is there then', async () => {
+  const world = await veleroWorld();
+  const config = { runId: 'once' };
+  expect(rowOf(await world.run({ config }), 'shop').newest?.rung).toBe('intact');
+  world.clock.advance(25 * 3_600_000);
+  await removeBelow(world.store, 'kopia/shop/p');
+  expect(rowOf(await world.run({ config }), 'shop').newest?.rung).toBe('reported');
+});
