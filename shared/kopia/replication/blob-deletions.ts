@@ -169,26 +169,22 @@ function isNoLoss(
 /**
  * Packs that may go: candidates that no effective entry at the target names, deleted entries above the
  * watermark included (reference 8.6, 3). The target is listed and decoded anew for this, after
- * its indexes were deleted.
- *
- * @param slices of the target's own entries, one after the other; each is walked once.
+ * its indexes were deleted; where it is loaded in slices, what one slice leaves over is asked of the next.
  */
-export async function deletablePacks(
+export function deletablePacks(
   candidates: readonly string[],
   target: IndexListing,
-  slices: AsyncIterable<DecodedIndexes> | Iterable<DecodedIndexes>,
-): Promise<readonly string[]> {
-  const deletable = new Set(candidates);
-  for await (const decoded of slices) {
-    const state = stateOf(target, decoded);
-    const needed = new Uint8Array(decoded.rows.packs.count);
-    forEachContent(decoded.rows, (group) => {
-      const winner = effectiveIn(group, state);
-      if (winner >= 0) needed[group.packAt(winner)] = 1;
-    });
-    for (let pack = 0; pack < needed.length; pack += 1) {
-      if (needed[pack] === 1) deletable.delete(decoded.rows.packs.name(pack));
-    }
-  }
-  return [...deletable];
+  decoded: DecodedIndexes,
+): readonly string[] {
+  const state = stateOf(target, decoded);
+  const needed = new Uint8Array(decoded.rows.packs.count);
+  forEachContent(decoded.rows, (group) => {
+    const winner = effectiveIn(group, state);
+    if (winner >= 0) needed[group.packAt(winner)] = 1;
+  });
+  const { packs } = decoded.rows;
+  return candidates.filter((id) => {
+    const pack = packs.find(id);
+    return pack < 0 || needed[pack] !== 1;
+  });
 }

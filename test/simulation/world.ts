@@ -1,0 +1,197 @@
+/** The simulated world: who acts next, how time goes by, and what must hold after each operation. */
+import { Chance } from './chance.ts';
+import { Maintenance } from './maintenance.ts';
+import { breachOf, viewOf } from './model.ts';
+import { DAY_MS, type Outcome, Replicator, type Rule, UNEXPLAINED_MAX } from './replicator.ts';
+import { KopiaSource, type Work } from './source.ts';
+import { SimStore } from './store.ts';
+
+export interface Settings {
+  readonly seed: number;
+  /** Operations on either store. */
+  readonly steps: number;
+  readonly without?: Rule;
+}
+
+export interface Ending {
+  /** What broke, and at which step; undefined when nothing did. */
+  readonly breach: string | undefined;
+  readonly steps: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+const START_MS = Date.UTC(2026, 0, 1);
+const HOUR_MS = 3_600_000;
+
+export function simulate(settings: Settings): Ending {
+  return new World(settings).run();
+}
+
+class World {
+  private readonly settings: Settings;
+  private readonly chance: Chance;
+  private nowMs = START_MS;
+  private readonly source: SimStore;
+  private readonly target: SimStore;
+  private readonly kopia: KopiaSource;
+  private readonly maintenance: Maintenance;
+  private readonly replicator: Replicator;
+  private readonly counts: Record<string, number> = {
+    worlds: 1,
+    backups: 0,
+    maintained: 0,
+    disasters: 0,
+    crashes: 0,
+    completed: 0,
+    stale: 0,
+    unsettled: 0,
+    frozen: 0,
+    unjudged: 0,
+    unsafe: 0,
+    checks: 0,
+  };
+  /** At work at the source: a client and maintenance may be so at the same time. */
+  private client: Work | undefined;
+  private keeper: Work | undefined;
+  private drydock: Generator<void, Outcome> | undefined;
+  private nextFullMs = START_MS + 12 * HOUR_MS;
+  private nextRunMs = START_MS;
+  private gapHours: number;
+  private isDestroyed = false;
+  /** Snapshots that left the target unexplained, and when. */
+  private lost: { readonly id: string; readonly atMs: number }[] = [];
+  private visible: ReadonlySet<string> = new Set();
+  private readonly agreed = new Set<string>();
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.chance = new Chance(settings.seed);
+    const skewMs = this.chance.between(-60, 60) * 60_000;
+    this.source = new SimStore(() => this.nowMs);
+    this.target = new SimStore(() => this.nowMs + skewMs);
+    const epochs = this.chance.is(0.7);
+    this.kopia = new KopiaSource(this.source, this.chance, () => this.nowMs, epochs);
+    this.maintenance = new Maintenance(this.kopia);
+    this.replicator = new Replicator(this.kopia, this.target, settings.without);
+    // Some routes run every few hours, some fall behind by days.
+    this.gapHours = this.chance.is(0.5) ? 3 : this.chance.between(8, 80);
+  }
+
+  run(): Ending {
+    for (let step = 1; step <= this.settings.steps; step += 1) {
+      const acted = this.act();
+      const breach = acted ? this.breach() : undefined;
+      if (breach !== undefined)
+        return { breach: `step ${step}: ${breach}`, steps: step, counts: this.totals() };
+    }
+    return { breach: undefined, steps: this.settings.steps, counts: this.totals() };
+  }
+
+  private totals(): Readonly<Record<string, number>> {
+    return { ...this.counts, ...this.replicator.counts };
+  }
+
+  /** @returns whether the target may have changed. */
+  private act(): boolean {
+    const isSourceBusy = this.client !== undefined || this.keeper !== undefined;
+    if (this.drydock === undefined && this.nowMs >= this.nextRunMs) {
+      this.drydock = this.replicator.run();
+    }
+    if (this.drydock === undefined && !isSourceBusy) {
+      this.pause();
+      return false;
+    }
+    const isDrydock = this.drydock !== undefined && (!isSourceBusy || this.chance.is(0.6));
+    this.nowMs += this.chance.between(0, isDrydock ? 4000 : 20_000);
+    if (isDrydock) return this.replicate();
+    this.workAtSource();
+    return false;
+  }
+
+  /** Nobody is at work: hours go by, and somebody begins. */
+  private pause(): void {
+    this.nowMs += this.chance.between(1, 5) * HOUR_MS;
+    this.begin();
+  }
+
+  private begin(): void {
+    if (this.keeper === undefined && this.nowMs >= this.nextFullMs) {
+      this.nextFullMs = this.nowMs + 24 * HOUR_MS;
+      this.keeper = this.maintenance.full();
+      this.counts['maintained'] = (this.counts['maintained'] ?? 0) + 1;
+    }
+    if (this.client !== undefined) return;
+    const dice = this.chance.next();
+    if (dice < 0.55) {
+      this.client = this.kopia.backUp();
+      this.counts['backups'] = (this.counts['backups'] ?? 0) + 1;
+    } else if (dice < 0.75) this.client = this.kopia.expire();
+    else if (dice < 0.85) this.keeper ??= this.maintenance.quick();
+    else if (dice < 0.87) this.client = this.kopia.changePassword();
+    else if (dice < 0.89 && !this.kopia.epochs && this.keeper === undefined) {
+      this.client = this.kopia.upgrade();
+    } else if (dice < 0.9 && !this.isDestroyed && this.visible.size > UNEXPLAINED_MAX) {
+      this.isDestroyed = true;
+      this.counts['disasters'] = (this.counts['disasters'] ?? 0) + 1;
+      this.client = this.kopia.destroy();
+    }
+  }
+
+  private workAtSource(): void {
+    const isClient =
+      this.client !== undefined && (this.keeper === undefined || this.chance.is(0.5));
+    const work = isClient ? this.client : this.keeper;
+    if (!work?.next().done) return;
+    if (isClient) this.client = undefined;
+    else this.keeper = undefined;
+    // Others begin while one is still at work, and a source may not come to rest for a while.
+    if (this.chance.is(0.3)) this.begin();
+  }
+
+  private replicate(): boolean {
+    if (this.drydock === undefined) return false;
+    if (this.chance.is(0.01)) {
+      this.counts['crashes'] = (this.counts['crashes'] ?? 0) + 1;
+      this.rest(this.chance.between(0, 6));
+      return false;
+    }
+    const result = this.drydock.next();
+    if (!result.done) return true;
+    this.counts[result.value] = (this.counts[result.value] ?? 0) + 1;
+    this.rest(result.value === 'completed' ? this.gapHours : 1);
+    const { frozen } = this.replicator;
+    // Some day a person looks at what froze the route, and agrees to it.
+    if (frozen && this.chance.is(0.05)) {
+      for (const id of frozen.unexplained) this.agreed.add(id);
+      this.replicator.acknowledged = frozen.hash;
+    }
+    return true;
+  }
+
+  private rest(hours: number): void {
+    this.drydock = undefined;
+    this.nextRunMs = this.nowMs + this.chance.next() * 2 * hours * HOUR_MS;
+  }
+
+  private breach(): string | undefined {
+    this.counts['checks'] = (this.counts['checks'] ?? 0) + 1;
+    const isCatchingUp = this.replicator.isCatchingUp;
+    return breachOf(this.target, this.kopia.packs, isCatchingUp) ?? this.massLoss();
+  }
+
+  /** Snapshots that nobody agreed to lose, and that had not expired, went in a day. */
+  private massLoss(): string | undefined {
+    const view = viewOf(this.target);
+    if (view === undefined) return undefined;
+    const visible = new Set(view.snapshots.keys());
+    for (const id of this.visible) {
+      const expiresAt = this.kopia.owners.get(id)?.expiresAt.getTime() ?? 0;
+      if (visible.has(id) || this.agreed.has(id) || expiresAt <= this.nowMs) continue;
+      this.lost.push({ id, atMs: this.nowMs });
+    }
+    this.visible = visible;
+    this.lost = this.lost.filter(({ atMs }) => this.nowMs - atMs < DAY_MS);
+    if (this.lost.length <= UNEXPLAINED_MAX) return undefined;
+    return `${this.lost.length} snapshots left the target in a day, unexplained`;
+  }
+}
