@@ -3,6 +3,7 @@ import { locationIdentity, locationName } from '../../shared/config/location.ts'
 import type { EvidenceDeps } from '../../shared/ledger/evidence.ts';
 import { type FoundChain, listChains } from '../../shared/ledger/evidence-chains.ts';
 import { planTrim, trimEvidence } from '../../shared/ledger/evidence-retention.ts';
+import { deadlineAt } from '../../shared/model/clock.ts';
 import { DrydockError } from '../../shared/model/errors.ts';
 import { openSigner } from '../clients/signing.ts';
 import { openStore } from '../stores.ts';
@@ -54,18 +55,23 @@ export async function trimEvidenceChains(
   const signer = key && (await openSigner(key, { env, clock }));
   const deps: EvidenceDeps = { state, uniqueId: randomUUID, ...(signer && { signer }) };
   const times = { now, keepFrom };
+  const end = options.deadline === undefined ? undefined : now.getTime() + options.deadline;
+  const deadline = deadlineAt(end === undefined ? undefined : new Date(end), clock);
   const chains: TrimmedChain[] = [];
+  let isUnfinished = false;
   for await (const found of listChains(state, { signal })) {
     if (options.job !== undefined && found.job !== options.job) continue;
     const isOther = found.chain !== undefined && found.chain.location !== location;
     if (location !== undefined && isOther) continue;
+    isUnfinished = deadline.remainingMs() === 0;
+    if (isUnfinished) break;
     chains.push(await trimmed(deps, found, times, options.dryRun === true, signal));
   }
   const dryRun = options.dryRun === true;
-  const outcome = { state: locationName(place.location), dryRun, keepFrom, chains };
+  const outcome = { state: locationName(place.location), dryRun, keepFrom, chains, isUnfinished };
   if (options.output === 'json') stdout.write(`${json(jsonOf(outcome))}\n`);
   else stdout.write(textOf(outcome, context.colors));
-  return highest(chains.map(exitCodeOf));
+  return highest([isUnfinished ? EXIT.operation : EXIT.ok, ...chains.map(exitCodeOf)]);
 }
 
 /** A chain that cannot be trimmed keeps no other one from its turn. */
@@ -109,9 +115,13 @@ interface Outcome {
   readonly dryRun: boolean;
   readonly keepFrom: Date;
   readonly chains: readonly TrimmedChain[];
+  readonly isUnfinished: boolean;
 }
 
-function jsonOf({ state, dryRun, keepFrom, chains }: Outcome): Record<string, unknown> {
+const OUT_OF_TIME = 'The deadline came before the last chain';
+
+function jsonOf(outcome: Outcome): Record<string, unknown> {
+  const { state, dryRun, keepFrom, chains, isUnfinished } = outcome;
   return {
     schema: 'drydock/evidence-trim/v1',
     state,
@@ -125,10 +135,11 @@ function jsonOf({ state, dryRun, keepFrom, chains }: Outcome): Record<string, un
       kept,
       ...(error && { error: errorRecord(error) }),
     })),
+    ...(isUnfinished && { unfinished: { reason: OUT_OF_TIME } }),
   };
 }
 
-function textOf({ dryRun, keepFrom, chains }: Outcome, colors: Colors): string {
+function textOf({ dryRun, keepFrom, chains, isUnfinished }: Outcome, colors: Colors): string {
   const done = dryRun ? 'would remove' : 'removed';
   const lines = chains.map(({ found, records, kept, error }) => {
     const { job, chain, folder } = found;
@@ -143,5 +154,6 @@ function textOf({ dryRun, keepFrom, chains }: Outcome, colors: Colors): string {
   const all = chains.reduce((sum, { records }) => sum + records, 0);
   const before = `from before ${keepFrom.toISOString()}`;
   const end = dryRun ? 'nothing was written' : `${count(chains.length, 'chain')} looked at`;
+  if (isUnfinished) lines.push(colors.yellow(`Unfinished: ${OUT_OF_TIME}`));
   return `${[...lines, `${done} ${count(all, 'record')} ${before}: ${end}`].join('\n')}\n`;
 }

@@ -344,6 +344,7 @@ export const evidenceTrimSchema = z
           .optional(),
       }),
     ),
+    unfinished: z.object({ reason: z.string() }).optional(),
   })
   .meta({ title: 'Drydock: what a trim of evidence removed' });
 

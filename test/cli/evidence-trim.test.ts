@@ -30,9 +30,10 @@ async function stateWith(signer?: Signer) {
       await appendEvidence(deps, chain, { at, runId: `run-${n}`, content: {} });
     }
   }
+  const clock = fakeClock(NOW);
   const evidence = (...args: string[]) =>
-    inProcess(['evidence', ...args, '--state', `file://${path}`], { clock: fakeClock(NOW) });
-  return { cwd, path, evidence };
+    inProcess(['evidence', ...args, '--state', `file://${path}`], { clock });
+  return { cwd, path, clock, evidence };
 }
 
 const recordsOf = async (path: string, chain: Chain): Promise<string[]> =>
@@ -85,6 +86,25 @@ describe('drydock evidence trim', () => {
     expect(await recordsOf(path, PROD)).toHaveLength(6);
     expect((await evidence('verify')).stdout).toContain('1 record, 5 removed by retention');
     expect(await evidence('trim', '--older-than', 'soon')).toMatchObject({ code: 2 });
+  });
+
+  test('ends at its deadline, and goes on the next time', async () => {
+    const { path, clock, evidence } = await stateWith();
+    const { now } = clock;
+    // Each look at the clock takes a second.
+    const slow = (): Date => {
+      clock.advance(1000);
+      return now();
+    };
+    Object.assign(clock, { now: slow });
+    const { code, stdout } = await evidence('trim', '--deadline', '2s', '-o', 'json');
+    expect(code).toBe(3);
+    const { chains, unfinished } = published('evidence-trim', stdout);
+    expect(chains).not.toHaveLength(2);
+    expect(unfinished).toBeDefined();
+    expect(await recordsOf(path, PROD)).toHaveLength(6);
+    expect((await evidence('trim', '--deadline', '1h')).code).toBe(0);
+    expect(await recordsOf(path, PROD)).toHaveLength(4);
   });
 
   test('leaves a chain alone that is broken, and trims the others', async () => {
