@@ -8,6 +8,7 @@ import type { ObjectInfo } from '../stores/store.ts';
 import { needsLook } from '../velero/checks/backup-age.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import { lookAtBackup } from '../velero/checks/backup-look.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import type { VeleroRoot } from '../velero/checks/root.ts';
 import type { VerifyConfig, VerifyDeps, VerifyLocation } from './job.ts';
 import { checkSight } from './sight.ts';
@@ -100,9 +101,10 @@ export async function lookAtBackups(
     if (root.backups.has(each.backup)) facts.set(each.backup, each);
   }
   const tampered = new Map<string, readonly Finding[]>();
-  for (const each of previous?.tampered ?? []) {
-    const backup = each.subject.slice(`${url}/backups/`.length);
-    if (root.backups.has(backup)) tampered.set(backup, [...(tampered.get(backup) ?? []), each]);
+  const known = Map.groupBy(previous?.tampered ?? [], ({ subject }) => subject);
+  for (const backup of known.size > 0 ? root.backups.keys() : []) {
+    const own = known.get(backupSubject(url, backup));
+    if (own !== undefined) tampered.set(backup, own);
   }
   const all = (): readonly BackupFacts[] =>
     [...facts.values()].sort((left, right) => (left.backup < right.backup ? -1 : 1));

@@ -1,6 +1,7 @@
 import type { ProofMark } from '../ledger/location-look.ts';
 import type { LadderRow } from '../model/ladder.ts';
 import { shownReference } from '../snapshots/snapshot-error.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import type { ClusterClaim } from '../velero/cluster/velero-cluster.ts';
 import { applicationsOf, type ProtectedApplication, partOf } from './applications.ts';
 import type { LocationQuestion } from './judge.ts';
@@ -125,7 +126,7 @@ function standingsOf(
     // Where the cluster told its claims, those that are missing are known.
     const lacking = claims === undefined ? leftOut(application, each, facts) : [];
     const part = lacking.length === 0 ? held : { ...held, unchecked: leftOutText(lacking) };
-    const isTampered = changed.has(`${question.url}/backups/${each.backup}`);
+    const isTampered = changed.has(backupSubject(question.url, each.backup));
     const fresh = standingOf({
       application,
       part,

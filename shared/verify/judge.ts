@@ -13,6 +13,7 @@ import type { StoreSettings } from '../stores/settings.ts';
 import { shown } from '../velero/artefacts/json.ts';
 import { ageFindings } from '../velero/checks/backup-age.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import { rootFindings, type VeleroRoot } from '../velero/checks/root.ts';
 import { shrinkFindings } from './anomalies.ts';
 import type { ClusterLook } from './cluster.ts';
@@ -162,7 +163,7 @@ function verdictsOf(
   const own = Map.groupBy(standings, ({ standing }) => standing.backup);
   const bySubject = Map.groupBy(findings, ({ subject }) => subject);
   const ofBackups = facts.map((each): Verdict => {
-    const subject = `${url}/backups/${each.backup}`;
+    const subject = backupSubject(url, each.backup);
     const damages = (bySubject.get(subject) ?? []).filter(({ severity }) =>
       isAtLeast(severity, 'error'),
     );

@@ -1,5 +1,6 @@
 import { type Finding, finding } from '../model/finding.ts';
 import type { BackupFacts, BackupObject } from '../velero/checks/backup-facts.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 
 export interface ReplicaQuestion {
   /** What the source was last seen to hold. */
@@ -117,7 +118,7 @@ function differing(
   const what = keys.length === 1 ? 'an object' : `${keys.length} objects`;
   const message = `Backup "${backup}" differs from the one at ${sourceUrl} in ${what}, first "${keys[0]}"`;
   const evidence = { source: sourceUrl, count: keys.length, keys: keys.slice(0, NAMED_MAX) };
-  return [finding('REPLICA_DIFFERS', `${replicaUrl}/backups/${backup}`, message, { evidence })];
+  return [finding('REPLICA_DIFFERS', backupSubject(replicaUrl, backup), message, { evidence })];
 }
 
 function behindFindings(

@@ -10,6 +10,7 @@ import { checkSignature } from '../ledger/signature.ts';
 import { type Finding, finding } from '../model/finding.ts';
 import type { ObjectStore } from '../stores/store.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import type { VerifyDeps } from './job.ts';
 
 /** Which backup of which location, and who asks. */
@@ -94,7 +95,7 @@ async function alteredFinding(
   facts: BackupFacts,
   firsts: readonly FirstSight[],
 ): Promise<Finding | undefined> {
-  const subject = `${url}/backups/${facts.backup}`;
+  const subject = backupSubject(url, facts.backup);
   const { signer } = deps;
   for (const first of signer === undefined ? [] : firsts) {
     const signature = signer && (await checkSignature(FIRST_SIGHT_PURPOSE, first, [signer]));
@@ -139,7 +140,7 @@ function tampered({ url }: SightRun, facts: BackupFacts, changes: Changes): Find
     .filter(([, keys]) => keys.length > 0)
     .map(([what, keys]) => `${keys.length} ${what}`);
   const message = `Backup "${facts.backup}" is not what it was on ${seenAt}: ${parts.join(', ')} of its objects`;
-  return finding('BACKUP_TAMPERED', `${url}/backups/${facts.backup}`, message, {
+  return finding('BACKUP_TAMPERED', backupSubject(url, facts.backup), message, {
     evidence: {
       seenAt,
       changed: changed.slice(0, NAMED_MAX),

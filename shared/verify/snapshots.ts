@@ -3,6 +3,7 @@ import { type Finding, type FindingCode, finding } from '../model/finding.ts';
 import { shownReference } from '../snapshots/snapshot-error.ts';
 import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
 import type { BackupFacts, VolumeFact } from '../velero/checks/backup-facts.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import {
   isCloudSnapshot,
   isUsableHere,
@@ -117,7 +118,7 @@ function grouped(troubles: readonly Trouble[], url: string): Finding {
     [...new Set(texts)].slice(0, NAMED_MAX);
   const more = troubles.length > 1 ? ` (and of ${troubles.length - 1} more)` : '';
   const message = `Volume ${shownReference(volume.id)} of backup "${backup}"${more}: ${why}`;
-  const subject = code === 'SNAPSHOT_UNCHECKED' ? url : `${url}/backups/${backup}`;
+  const subject = code === 'SNAPSHOT_UNCHECKED' ? url : backupSubject(url, backup);
   const evidence = {
     count: troubles.length,
     volumes: distinct(troubles.map((each) => each.volume.id)),

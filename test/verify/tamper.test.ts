@@ -102,3 +102,21 @@ describe('a complete backup that was changed', () => {
     expect(firstSightKey('a', 'b')).toMatch(/^first-sight\//);
   });
 });
+
+test('a name with control characters is the same one in verdicts, findings and the ledger', async () => {
+  const world = await veleroWorld();
+  const odd = 'media\u0007moved';
+  for await (const { key } of world.store.list('backups/media-moved/')) {
+    const bytes = await bytesOf(world.store, key);
+    await put(world.store, key.replaceAll('media-moved', odd), bytes);
+  }
+  await world.store.remove(`backups/${odd}/${odd}.tar.gz`);
+  await world.run();
+  const report = await world.run();
+  const subject = `${world.location.reader.url}/backups/media\ufffdmoved`;
+  const verdict = report.verdicts.find((each) => each.subject === subject);
+  const codes = verdict?.kind === 'damaged' ? verdict.findings.map(({ code }) => code) : [];
+  expect(codes).toContain('ARTEFACT_MISSING');
+  const subjects = [...report.verdicts, ...report.findings].map((each) => each.subject);
+  expect(subjects.filter((each) => each.includes('\u0007'))).toEqual([]);
+});
