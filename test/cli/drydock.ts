@@ -15,7 +15,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const PROGRESS =
+export const PROGRESS =
   /^.+: (?:\d+ of )?\d+ objects?(?:, .+ of .+)?(?:, [\d.]+ ?\w*\/s(?:, .+ left)?)?\n/gm;
 
 export interface SpawnOptions {
@@ -30,7 +30,7 @@ export interface SpawnOptions {
 }
 
 /** Variables of the machine that would change what the command finds. */
-const FOREIGN = /^(AWS_|AZURE_|KUBE|DRYDOCK_|XDG_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST|TEST$)/;
+export const FOREIGN = /^(AWS_|AZURE_|KUBE|DRYDOCK_|XDG_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST|TEST$)/;
 
 /** Built from the sources before the tests began. */
 const built = (): string | undefined => process.env[LAUNCHER_VARIABLE];

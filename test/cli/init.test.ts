@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { draftYaml } from '../../functions/cli/init-draft.ts';
 import { parseConfig } from '../../shared/config/load.ts';
 import { drydock, folder, parsed } from './drydock.ts';
+import { drydockHere } from './drydock-here.ts';
 import {
   type Answer,
   backupStorageLocation as bsl,
@@ -105,11 +106,11 @@ describe('drydock init', () => {
     const file = join(cwd, 'drydock.yaml');
     await writeFile(file, 'mine');
     const env = { KUBECONFIG: join(cwd, 'kubeconfig') };
-    const refused = await drydock(['init'], { cwd, env });
+    const refused = await drydockHere(['init'], { cwd, env });
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toContain('error FILE_EXISTS: Cannot write "drydock.yaml": it exists');
     expect(await readFile(file, 'utf8')).toBe('mine');
-    const forced = await drydock(['init', '--force', '--output', 'json'], { cwd, env });
+    const forced = await drydockHere(['init', '--force', '--output', 'json'], { cwd, env });
     expect(forced.code).toBe(0);
     expect(parsed(forced.stdout)).toMatchObject({ file: 'drydock.yaml', locations: 3 });
     expect(await readFile(file, 'utf8')).toContain('version: 1');
@@ -117,7 +118,9 @@ describe('drydock init', () => {
 
   test.each([['-'], ['--stdout']])('prints the draft with %s', async (flag) => {
     const cwd = await cluster({ backupstoragelocations: LOCATIONS, schedules: [] });
-    const { code, stdout } = await drydock(['init', '--kubeconfig', 'kubeconfig', flag], { cwd });
+    const { code, stdout } = await drydockHere(['init', '--kubeconfig', 'kubeconfig', flag], {
+      cwd,
+    });
     expect(code).toBe(0);
     expect(parseConfig(stdout, 'stdout').locations.size).toBe(3);
     await expect(readFile(join(cwd, 'drydock.yaml'))).rejects.toThrow('ENOENT');
@@ -131,7 +134,7 @@ describe('drydock init', () => {
     [{ backupstoragelocations: [], schedules: [] }, 'NO_LOCATIONS', '--from <URL>'],
   ])('tells apart why it found nothing: %j', async (answers, errorCode, hint) => {
     const cwd = await cluster(answers);
-    const { code, stderr } = await drydock(['init', '--kubeconfig', 'kubeconfig'], { cwd });
+    const { code, stderr } = await drydockHere(['init', '--kubeconfig', 'kubeconfig'], { cwd });
     expect(code).toBe(3);
     expect(stderr).toContain(`error ${errorCode}: `);
     expect(stderr).toContain(hint);
@@ -147,7 +150,7 @@ describe('drydock init', () => {
       [['--kubeconfig', 'kubeconfig'], 3, 'KUBERNETES_UNREACHABLE'],
       [['--kubeconfig', 'kubeconfig', '--from', 'file:///x'], 2, 'BUCKET_AND_CLUSTER'],
     ] as const) {
-      const { code, stderr } = await drydock(['init', ...args], { cwd });
+      const { code, stderr } = await drydockHere(['init', ...args], { cwd });
       expect([code, stderr]).toEqual([exit, expect.stringContaining(`error ${errorCode}: `)]);
     }
   });
@@ -165,7 +168,7 @@ describe('drydock init --from', () => {
 
   test('finds a Velero root where it was told to look', async () => {
     const root = await bucket('backups/a/velero-backup.json', 'kopia/shop/kopia.repository');
-    const { code, stdout, stderr } = await drydock(['init', '--from', `file://${root}`, '-']);
+    const { code, stdout, stderr } = await drydockHere(['init', '--from', `file://${root}`, '-']);
     expect(code).toBe(0);
     expect(stderr).toContain('a Velero root with backups/ and kopia/');
     const [only] = parseConfig(stdout, 'stdout').locations.values();
@@ -178,7 +181,7 @@ describe('drydock init --from', () => {
       'lab/kopia.repository',
       'logs/2026/x.gz',
     );
-    const { code, stdout } = await drydock(['init', '--from', `file://${root}`, '-']);
+    const { code, stdout } = await drydockHere(['init', '--from', `file://${root}`, '-']);
     expect(code).toBe(0);
     const found = [...parseConfig(stdout, 'stdout').locations.values()];
     expect(found.map(({ name, layout }) => `${name} ${layout}`)).toEqual([
@@ -189,7 +192,7 @@ describe('drydock init --from', () => {
 
   test('says what it saw when there are no backups', async () => {
     const root = await bucket('logs/2026/x.gz');
-    const { code, stderr } = await drydock(['init', '--from', `file://${root}`, '-']);
+    const { code, stderr } = await drydockHere(['init', '--from', `file://${root}`, '-']);
     expect(code).toBe(3);
     expect(stderr).toContain('no backups; logs/');
     expect(stderr).toContain('error NO_BACKUPS: ');

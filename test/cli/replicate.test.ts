@@ -8,6 +8,7 @@ import { fixtureOnServer } from '../support/fixture-stores.ts';
 import { loadFixture } from '../support/fixtures.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/server.ts';
 import { drydock, folder, parsed } from './drydock.ts';
+import { drydockHere } from './drydock-here.ts';
 
 let s3: S3Server;
 let azurite: Azurite;
@@ -78,7 +79,7 @@ describe('drydock replicate', () => {
     const away = ['replicate', at('origin/prod'), blob(`${bucket}/away`), '--state', state];
     const home = ['replicate', blob(`${bucket}/away`), url, '--state', state];
     for (const args of [away, home]) {
-      const { code, stdout, stderr } = await drydock(args, { env });
+      const { code, stdout, stderr } = await drydockHere(args, { env });
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout).toMatch(/\nDone in .*: \d+ objects/);
     }
@@ -91,7 +92,7 @@ describe('drydock replicate', () => {
   test('--dry-run prints the plan and writes nothing anywhere', async () => {
     const { bucket, url, state } = replica();
     const args = ['replicate', at('origin/prod'), url, '--state', state, '--dry-run'];
-    const { code, stdout, stderr } = await drydock(args, { env });
+    const { code, stdout, stderr } = await drydockHere(args, { env });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^Plan: /);
     expect(stdout).toMatch(/\nPlanned: \d+ objects, .*; nothing was written/);
@@ -102,7 +103,7 @@ describe('drydock replicate', () => {
   test('--output json prints the report and nothing else on stdout', async () => {
     const { bucket, url, state } = replica();
     const args = ['replicate', at('origin/prod'), url, '--state', state, '--output', 'json'];
-    const { code, stdout } = await drydock(args, { env });
+    const { code, stdout } = await drydockHere(args, { env });
     expect(code).toBe(0);
     const report = reportOf(stdout);
     expect(report).toMatchObject({ schema: 'drydock/report/v1', run: { dryRun: false } });
@@ -115,8 +116,8 @@ describe('drydock replicate', () => {
     await s3.putObject('other', 'root/stray/x', Buffer.from('x'));
     await s3.putObject('other', 'root/backups/broken/velero-backup.json', Buffer.from('{'));
     const args = ['replicate', at('other/root'), url, '--state', state, '--dry-run'];
-    const lenient = await drydock(args, { env });
-    const strict = await drydock([...args, '--fail-on', 'warning'], { env });
+    const lenient = await drydockHere(args, { env });
+    const strict = await drydockHere([...args, '--fail-on', 'warning'], { env });
     expect([lenient.code, strict.code]).toEqual([0, 1]);
     expect(strict.stdout).toContain('warning FOREIGN_OBJECTS');
     expect(strict.stdout).toMatch(/; \d+ warnings/);
@@ -126,7 +127,7 @@ describe('drydock replicate', () => {
     const { bucket, url, state } = replica();
     const source = await plainRepository();
     const args = ['replicate', source, url, '--layout', 'kopia', '--state', state];
-    const { code, stderr } = await drydock(args, { env });
+    const { code, stderr } = await drydockHere(args, { env });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(s3.objects(bucket).map(({ key }) => key)).toContain('kopia.repository');
   });
@@ -141,7 +142,7 @@ describe('drydock replicate', () => {
     const before = s3.objects(bucket).length;
     const source = await plainRepository();
     const args = ['replicate', source, url, '--layout', 'kopia', '--state', state];
-    const { code, stderr } = await drydock(args, { env });
+    const { code, stderr } = await drydockHere(args, { env });
     expect(code).toBe(4);
     expect(stderr).toMatch(/^error [A-Z_]+: /m);
     expect(s3.objects(bucket).length).toBe(before);
@@ -156,7 +157,7 @@ describe('drydock replicate', () => {
       onStart: (child) => onTestFinished(() => void child.kill('SIGKILL')),
     });
     await until(() => s3.objects('state').some(({ key }) => key.startsWith(`${bucket}/leases/`)));
-    const { code, stdout, stderr } = await drydock(args, { env });
+    const { code, stdout, stderr } = await drydockHere(args, { env });
     expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
     expect(stderr).toMatch(/error LEASE_HELD: .*process \d+/);
     s3.setFault(undefined);
@@ -182,7 +183,7 @@ describe('drydock replicate', () => {
     expect(stderr).toContain('error INTERRUPTED: ');
     expect(stderr).toContain('hint: Run the same command again');
     s3.setFault(undefined);
-    const next = await drydock(args, { env });
+    const next = await drydockHere(args, { env });
     expect({ code: next.code, stderr: next.stderr }).toEqual({ code: 0, stderr: '' });
   });
 
@@ -197,11 +198,11 @@ describe('drydock replicate', () => {
       return (tries.get(key) ?? 0) > 4 ? undefined : { answer: { status: 503, code: 'SlowDown' } };
     });
     const slow = ['--deadline', '2s', '--concurrency', '1'];
-    const { code, stdout } = await drydock([...args, ...slow], { env });
+    const { code, stdout } = await drydockHere([...args, ...slow], { env });
     expect(code).toBe(3);
     expect(stdout).toMatch(/\nUnfinished: .*\n\nUnfinished after .*\n$/s);
     s3.setFault(undefined);
-    expect((await drydock(args, { env })).code).toBe(0);
+    expect((await drydockHere(args, { env })).code).toBe(0);
   });
 });
 
@@ -219,7 +220,7 @@ describe('what cannot be carried out ends with 3, each by its own code', () => {
   async function failing(source: string, more: Record<string, string> = {}) {
     const { url, state } = replica();
     const args = ['replicate', source, url, '--state', state];
-    return drydock(args, { env: { ...env, ...more } });
+    return drydockHere(args, { env: { ...env, ...more } });
   }
 
   test('a bucket that does not exist', async () => {
@@ -287,14 +288,14 @@ describe('drydock replicate with a configuration', () => {
   test('runs every route, and one that fails does not keep the next from its turn', async () => {
     const [good, absent] = [replica(), at('absent-bucket')];
     const cwd = await routes([absent, good.url]);
-    const { code, stdout } = await drydock(['replicate', '--output', 'json'], { cwd, env });
+    const { code, stdout } = await drydockHere(['replicate', '--output', 'json'], { cwd, env });
     expect(code).toBe(3);
     expect(parsed(stdout)).toMatchObject({
       schema: 'drydock/reports/v1',
       reports: [{ scope: { route: 'route-1' } }],
       errors: [{ route: 'route-0', code: 'bucket_not_found' }],
     });
-    const one = await drydock(['replicate', '--route', 'route-1'], { cwd, env });
+    const one = await drydockHere(['replicate', '--route', 'route-1'], { cwd, env });
     expect(one.code).toBe(0);
     expect(one.stdout).toContain('Nothing to do');
   });
@@ -316,9 +317,9 @@ describe('drydock replicate with a configuration', () => {
     const endpoint = `http://127.0.0.1:${(bus.address() as AddressInfo).port}`;
     const cwd = await routes([replica().url], 'events: { bus: drydock, region: eu-central-1 }');
     const more = { env: { ...env, AWS_ENDPOINT_URL_EVENTBRIDGE: endpoint }, cwd };
-    expect((await drydock(['replicate', '--dry-run'], more)).code).toBe(0);
+    expect((await drydockHere(['replicate', '--dry-run'], more)).code).toBe(0);
     expect(events).toEqual([]);
-    expect((await drydock(['replicate'], more)).code).toBe(0);
+    expect((await drydockHere(['replicate'], more)).code).toBe(0);
     expect(events).toEqual([
       {
         Entries: [
@@ -336,7 +337,7 @@ describe('drydock replicate with a configuration', () => {
   test('a bus that cannot be reached is a warning, never a failure', async () => {
     const cwd = await routes([replica().url], 'events: { bus: drydock, region: eu-central-1 }');
     const down = { ...env, AWS_ENDPOINT_URL_EVENTBRIDGE: 'http://127.0.0.1:1' };
-    const { code, stderr } = await drydock(['replicate'], { cwd, env: down });
+    const { code, stderr } = await drydockHere(['replicate'], { cwd, env: down });
     expect(code).toBe(0);
     expect(stderr).toContain('warning report not published bus=drydock');
   });
@@ -365,8 +366,11 @@ replicate:
     const { readFile, writeFile } = await import('node:fs/promises');
     await writeFile(file, (await readFile(file, 'utf8')).replaceAll('CWD', cwd));
     const canaries = { ...env, CANARY: CANARIES[0], DRYDOCK_DEBUG: '1' };
-    for (const output of ['text', 'json']) {
-      const ended = await drydock(['replicate', '--output', output], { cwd, env: canaries });
+    for (const [output, command] of [
+      ['text', drydock],
+      ['json', drydockHere],
+    ] as const) {
+      const ended = await command(['replicate', '--output', output], { cwd, env: canaries });
       expect(ended.code).toBe(3);
       const seen = ended.stdout + ended.stderr;
       expect(seen).toContain('denied');

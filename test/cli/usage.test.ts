@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { VERSION } from '../../functions/version.ts';
 import { configJsonSchema } from '../../shared/config/schema.ts';
 import { drydock, folder, LAUNCHER, parsed } from './drydock.ts';
+import { drydockHere } from './drydock-here.ts';
 
 const COMMANDS = [
   ['config'],
@@ -24,7 +25,7 @@ describe('drydock', () => {
   });
 
   test.each(COMMANDS)('shows the help of "%s"', async (command) => {
-    const { code, stdout } = await drydock([...command.split(' '), '--help']);
+    const { code, stdout } = await drydockHere([...command.split(' '), '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: drydock ${command}`);
     if (command !== 'config') expect(stdout).toContain('Examples:');
@@ -82,7 +83,7 @@ describe('drydock', () => {
     [['replicate'], 'CONFIG_NOT_FOUND', 'drydock init'],
     [['config', 'validate', '-c', 'absent.yaml'], 'CONFIG_NOT_FOUND', 'drydock init'],
   ])('refuses %j by %s and a hint', async (args, errorCode, hint) => {
-    const { code, stdout, stderr } = await drydock(args);
+    const { code, stdout, stderr } = await drydockHere(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(new RegExp(`^error ${errorCode}: `));
     expect(stderr.split('\nhint: ')[1]).toContain(hint);
@@ -183,23 +184,23 @@ replicate:
 
   test('validate takes ./drydock.yaml', async () => {
     const cwd = await folder({ 'drydock.yaml': GOOD });
-    expect(await drydock(['config', 'validate'], { cwd })).toEqual({
+    expect(await drydockHere(['config', 'validate'], { cwd })).toEqual({
       code: 0,
       stdout: 'drydock.yaml is valid: 2 locations, 1 route\n',
       stderr: '',
     });
-    const { stdout } = await drydock(['config', 'validate', '-o', 'json'], { cwd });
+    const { stdout } = await drydockHere(['config', 'validate', '-o', 'json'], { cwd });
     expect(parsed(stdout)).toMatchObject({ valid: true, locations: 2, routes: 1, clusters: 0 });
     const more = 'clusters: { lab: { inCluster: true } }\nprotect:\n  applications:\n';
     const text = `${GOOD}${more}    - { name: shop, namespaces: [shop] }\n`;
     await writeFile(join(cwd, 'drydock.yaml'), text);
-    const whole = await drydock(['config', 'validate'], { cwd });
+    const whole = await drydockHere(['config', 'validate'], { cwd });
     expect(whole.stdout).toContain('valid: 2 locations, 1 cluster, 1 application, 1 route\n');
   });
 
   test('validate names file, line, column and the nearest key of what is wrong', async () => {
     const cwd = await folder({ 'other.yaml': GOOD.replace('target: replica', 'taget: replica') });
-    const { code, stdout, stderr } = await drydock(['config', 'validate', '-c', 'other.yaml'], {
+    const { code, stdout, stderr } = await drydockHere(['config', 'validate', '-c', 'other.yaml'], {
       cwd,
     });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -210,7 +211,7 @@ replicate:
 
   test('validate gives every problem as data in JSON', async () => {
     const cwd = await folder({ 'drydock.yaml': GOOD.replace('version: 1\n', '') });
-    const { code, stdout } = await drydock(['config', 'validate', '--output', 'json'], { cwd });
+    const { code, stdout } = await drydockHere(['config', 'validate', '--output', 'json'], { cwd });
     expect(code).toBe(2);
     expect(parsed(stdout)).toMatchObject({
       error: {
@@ -223,14 +224,14 @@ replicate:
 
   test('a wrong file stops every command that reads it', async () => {
     const cwd = await folder({ 'drydock.yaml': GOOD.replace('velero }', 'velero, x: 1 }') });
-    const { code, stderr } = await drydock(['replicate', 's3://a-b', 's3://c-d'], { cwd });
+    const { code, stderr } = await drydockHere(['replicate', 's3://a-b', 's3://c-d'], { cwd });
     expect(code).toBe(2);
     expect(stderr).toContain('unknown key "x"');
   });
 
   test('replicate suggests the nearest route', async () => {
     const cwd = await folder({ 'drydock.yaml': GOOD });
-    const { code, stderr } = await drydock(['replicate', '--route', 'ofsite'], { cwd });
+    const { code, stderr } = await drydockHere(['replicate', '--route', 'ofsite'], { cwd });
     expect(code).toBe(2);
     expect(stderr).toContain('error ROUTE_UNKNOWN: Cannot run "ofsite": no such route');
     expect(stderr).toContain('Did you mean "offsite"? Routes are offsite');
@@ -239,14 +240,14 @@ replicate:
   test('replicate without any route says which section is missing', async () => {
     const text = GOOD.slice(0, GOOD.indexOf('replicate:'));
     const cwd = await folder({ 'drydock.yaml': text });
-    const { code, stderr } = await drydock(['replicate'], { cwd });
+    const { code, stderr } = await drydockHere(['replicate'], { cwd });
     expect(code).toBe(2);
     expect(stderr).toContain('error ROUTES_MISSING');
     expect(stderr).toContain('Add "replicate:');
   });
 
   test('schema prints the JSON Schema of the file', async () => {
-    const { code, stdout } = await drydock(['config', 'schema']);
+    const { code, stdout } = await drydockHere(['config', 'schema']);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual(configJsonSchema());
   });
