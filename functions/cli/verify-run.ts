@@ -69,14 +69,18 @@ function isNobodys(
   return !isThere && !findings.some(({ code }) => code === 'APPLICATION_ABSENT');
 }
 
-/** What earlier runs found is where a name that was meant may be. */
+/** What earlier runs found at these locations is where a name that was meant may be. */
 async function unknownApplication(run: VerifyRun, context: RunContext): Promise<DrydockError> {
-  const { application = '', state } = run;
+  const { application = '', state, locations = [] } = run;
+  const places = new Set(locations.map(({ name }) => name));
   const signal = context.signal ?? new AbortController().signal;
   const kept = await readLadders(readOnly(await openStore(state, context)), signal);
-  const rows = kept.flatMap(({ ladder }) => ladder.rows);
+  const rows = kept.flatMap(({ ladder }) => (places.has(ladder.location) ? ladder.rows : []));
   const known = [...new Set(rows.map((row) => row.application))].sort();
-  const all = `Applications are ${known.slice(0, NAMES_MAX).join(', ') || 'none'}`;
+  const all =
+    known.length === 0
+      ? 'Run it without --application: it finds which ones there are'
+      : `Applications are ${known.slice(0, NAMES_MAX).join(', ')}`;
   const near = didYouMean(application, known);
   const message = `Cannot verify "${application}": no backup there holds such an application`;
   return new DrydockError('usage', 'APPLICATION_UNKNOWN', message, {

@@ -109,7 +109,7 @@ describe('drydock verify', () => {
   });
 
   test('looks at one application, and since a time', async () => {
-    const at = await place();
+    const at = await place('', `  other: { url: "file://${await folder()}" }\n`);
     const { stdout } = await run(
       at,
       'verify',
@@ -132,6 +132,9 @@ describe('drydock verify', () => {
     const wrong = await run(at, 'verify', '--rung', 'present', '--application', 'biling');
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toMatch(/^error APPLICATION_UNKNOWN: .*\nhint: Did you mean "billing"\? /);
+    // It is one of another location: that it was meant is no help.
+    const elsewhere = await run(at, 'verify', 'other', '--application', 'billing');
+    expect(elsewhere.stderr).toMatch(/^error APPLICATION_UNKNOWN: .*\nhint: Run it without --appl/);
   });
 
   test('narrowed to a cluster looks at its locations, and says when it could not be asked', async () => {
