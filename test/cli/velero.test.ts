@@ -154,9 +154,10 @@ describe('drydock velero backups', () => {
   });
 
   test('of an empty root says so', async () => {
-    expect(await velero('backups', `file://${await folder()}`)).toMatchObject({
+    const empty = `file://${await folder()}`;
+    expect(await velero('backups', empty)).toMatchObject({
       code: 0,
-      stdout: 'No backups\n',
+      stdout: `No backups below ${empty}/backups/\n`,
     });
   });
 });

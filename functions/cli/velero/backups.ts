@@ -22,7 +22,7 @@ export function listBackups(
     const all = await lookAtAll(open, context.clock.now());
     const { stdout, colors } = context;
     if (options.output === 'json') stdout.write(`${json(listed(open.reader.url, all))}\n`);
-    else stdout.write(listedText(all, colors));
+    else stdout.write(listedText(open.reader.url, all, colors));
     return exitCodeOf(
       all.flatMap(({ findings }) => findings),
       options,
@@ -129,8 +129,9 @@ const HEAD = [
   'FINDINGS',
 ] as const;
 
-function listedText(all: readonly BackupFacts[], colors: Colors): string {
-  if (all.length === 0) return 'No backups\n';
+function listedText(url: string, all: readonly BackupFacts[], colors: Colors): string {
+  // Of a prefix that is not the root, too: where was looked is the first thing to check.
+  if (all.length === 0) return `No backups below ${printable(url)}/backups/\n`;
   const rows = all.map((facts) => {
     const { backup, resource } = facts;
     return [
