@@ -7,7 +7,7 @@ import { bySeverity, findingText, severityCounts } from './render.ts';
 import { provenAge, verdictCounts } from './status-text.ts';
 import { type Colors, count, duration, printable, size } from './terminal.ts';
 import { type CostEstimate, readingOf } from './verify-cost.ts';
-import { columns, hours, reasonLines } from './words.ts';
+import { columns, hours, instant, reasonLines } from './words.ts';
 
 /** The ladder of each location, what to know, and the verdict as the last line. */
 export function verifyText(
@@ -21,7 +21,7 @@ export function verifyText(
     ladders.length > 0
       ? ladders.map((each) => ladderText(each, now, colors)).join('\n\n')
       : colors.bold(printable(`${run.dryRun ? 'Plan: ' : ''}verify ${scope['locations'] ?? ''}`)),
-    run.dryRun ? planText(report, costs) : '',
+    run.dryRun ? planText(report, costs) : narrowedText(report),
     findingTexts([...findings].sort(bySeverity), colors).join('\n'),
     unfinished === undefined ? '' : colors.yellow(`Unfinished: ${printable(unfinished.reason)}`),
     verdictLine(report, now, colors),
@@ -66,6 +66,15 @@ function ladderText(ladder: Ladder, now: Date, colors: Colors): string {
     ...rows.flatMap(({ application, why }) => reasonLines(application, why)),
     ...unchecked.map((each) => printable(`unchecked: ${each}`)),
   ].join('\n');
+}
+
+/** Of what was never looked at as a whole nobody can say how old its newest proven point is. */
+function narrowedText({ scope, ladders = [], unfinished, errors = [] }: Report): string {
+  const { since } = scope;
+  if (since === undefined || ladders.length > 0 || unfinished !== undefined || errors.length > 0) {
+    return '';
+  }
+  return `Read backups that began since ${instant(since)} alone; run it without --since for the ladder`;
 }
 
 function age(point: Parameters<typeof ageHours>[0], now: Date): string {

@@ -91,6 +91,16 @@ describe('the text of drydock verify', () => {
     expect(shown).toMatch(/\nUnfinished after 1 min 30 s; 1 unchecked\n$/);
   });
 
+  test('says why there is no ladder when older backups were never looked at', () => {
+    const scope = { locations: URL, since: '2026-11-21T09:00:00.000Z' };
+    expect(text({ scope })).toContain(
+      '\n\nRead backups that began since 2026-11-21T09:00:00Z alone; run it without --since',
+    );
+    const rows = [row('shop')];
+    expect(text({ scope, ladders: [ladder('prod', URL, { rows })] })).not.toContain('--since');
+    expect(text({ scope, unfinished: { reason: 'no time' } })).not.toContain('--since');
+  });
+
   test('shows names from a bucket without their control characters', () => {
     const rows = [row('shop\u001b[2J', { why: ['volume\u202ex'] })];
     const shown = text({ ladders: [ladder('prod', URL, { rows })] });
