@@ -1,5 +1,6 @@
 import { isRungAtLeast } from '../model/rung.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
+import { backupSubject } from '../velero/checks/plain.ts';
 import type { GoneBackup, LocationLook, ProofMark } from './location-look.ts';
 
 /**
@@ -9,14 +10,14 @@ import type { GoneBackup, LocationLook, ProofMark } from './location-look.ts';
 export function mergedLooks(one: LocationLook, other: LocationLook): LocationLook {
   const [late, early] = inOrder(one, other);
   const backups = new Map(late.backups.map((facts) => [facts.backup, facts]));
-  const owner = new Map(late.backups.map(({ backup }) => [backup, late]));
+  const owner = new Map(late.backups.map(({ backup }) => [backupSubject('', backup), late]));
   for (const facts of early.backups) {
     const known = backups.get(facts.backup);
     // What the later look does not have was gone by then, unless it was read after that.
     const since = known?.lookedAt ?? late.lookedAt;
     if (msOf(facts.lookedAt) <= msOf(since)) continue;
     backups.set(facts.backup, facts);
-    owner.set(facts.backup, early);
+    owner.set(backupSubject('', facts.backup), early);
   }
   return {
     ...late,
@@ -24,7 +25,7 @@ export function mergedLooks(one: LocationLook, other: LocationLook): LocationLoo
     gone: mergedGone([...late.gone, ...early.gone], backups),
     marks: mergedMarks([...late.marks, ...early.marks]),
     tampered: [late, early].flatMap((look) =>
-      look.tampered.filter(({ subject }) => (owner.get(backupOf(subject)) ?? late) === look),
+      look.tampered.filter(({ subject }) => (owner.get(withoutUrl(subject)) ?? late) === look),
     ),
   };
 }
@@ -43,9 +44,9 @@ function msOf(time: string): number {
   return Date.parse(time);
 }
 
-/** The subject of a finding about a backup ends in its name, which has no slash. */
-function backupOf(subject: string): string {
-  return subject.slice(subject.lastIndexOf('/') + 1);
+/** Of a finding about a backup, as `backupSubject('', name)`: names have no slash. */
+function withoutUrl(subject: string): string {
+  return subject.slice(subject.lastIndexOf('/backups/'));
 }
 
 /** Each as it was first missed. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { GoneBackup, LocationLook, ProofMark } from '../../shared/ledger/location-look.ts';
 import { mergedLooks } from '../../shared/ledger/look-merge.ts';
 import { finding } from '../../shared/model/finding.ts';
+import { backupSubject } from '../../shared/velero/checks/plain.ts';
 import { openLookKeeper } from '../../shared/verify/look-keeper.ts';
 import { facts, resource } from '../verify/facts.ts';
 import { at, STORES, uniqueId } from './world.ts';
@@ -73,13 +74,13 @@ describe('of two looks', () => {
 
   test('whoever read a backup last says whether it was tampered with', () => {
     const told = (name: string) =>
-      finding('BACKUP_TAMPERED', `${LOCATION}/backups/${name}`, 'It is another one');
+      finding('BACKUP_TAMPERED', backupSubject(LOCATION, name), 'It is another one');
     const early = look(8, {
-      backups: [backup('a', 9), backup('b', 3)],
-      tampered: [told('a'), told('b')],
+      backups: [backup('a\u0007', 9), backup('b', 3)],
+      tampered: [told('a\u0007'), told('b')],
     });
-    const late = look(10, { backups: [backup('a', 3), backup('b', 10)], tampered: [] });
-    expect(mergedLooks(early, late).tampered).toEqual([told('a')]);
+    const late = look(10, { backups: [backup('a\u0007', 3), backup('b', 10)], tampered: [] });
+    expect(mergedLooks(early, late).tampered).toEqual([told('a\u0007')]);
   });
 
   const name = fc.constantFrom('a', 'b', 'c');
