@@ -16,6 +16,9 @@ export default defineConfig({
           name: 'npm',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
+          // A process for each of some two hundred files would cost more than most of their tests:
+          // no module of the product keeps a state, and what tests change they put back.
+          isolate: false,
           globalSetup: ['./test/support/built-command.ts'],
           setupFiles: ['./test/support/derived-keys.ts', './test/support/raised-record.ts'],
           testTimeout: 60_000,

@@ -7,6 +7,7 @@
 import { Module } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { Binding, FromWorker, ToWorker } from './azure-functions-host.ts';
+import './derived-keys.ts';
 
 type Callback = (...args: unknown[]) => unknown;
 

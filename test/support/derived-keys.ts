@@ -80,5 +80,9 @@ const patched = {
   },
 };
 
-Object.assign(crypto, patched);
-syncBuiltinESMExports();
+// A worker runs this before each of its files, and patches once.
+const PATCHED = Symbol.for('drydock-derived-keys');
+if (!Reflect.has(crypto, PATCHED)) {
+  Object.assign(crypto, patched, { [PATCHED]: true });
+  syncBuiltinESMExports();
+}

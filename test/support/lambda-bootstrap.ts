@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import './derived-keys.ts';
 
 type Handler = (event: unknown, context: unknown) => unknown;
 

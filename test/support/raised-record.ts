@@ -15,6 +15,9 @@ declare module 'vitest' {
 const root = new URL('../..', import.meta.url).pathname;
 const PRODUCT = ['shared', 'functions'].map((folder) => `${root}${folder}${sep}`);
 
+// A worker runs this before each of its files, which share the notes.
+raised.clear();
+
 vi.mock('../../shared/model/finding.ts', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../shared/model/finding.ts')>();
   const finding: typeof original.finding = (code, ...rest) => {

@@ -21,6 +21,9 @@ export interface TokenServices {
 
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
+/** The SDK asks where the managed identity is once in the life of a process, so that it must stay. */
+let port = 0;
+
 /**
  * A fake of AWS STS (query protocol) and of Azure's managed identity endpoint (2019-08-01), as far
  * as exchanging tokens goes. Signatures are not checked.
@@ -57,8 +60,9 @@ export async function startTokenServices(): Promise<TokenServices> {
     }
     response.end(answer(parameters['Action'] ?? ''));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  port = (server.address() as AddressInfo).port;
+  const base = `http://127.0.0.1:${port}`;
   return {
     sts: `${base}/sts`,
     managedIdentity: `${base}/msi`,
