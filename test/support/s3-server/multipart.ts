@@ -21,6 +21,7 @@ import {
 } from './checksums.ts';
 import { s3Error } from './errors.ts';
 import { isoSeconds } from './listing.ts';
+import { copySource } from './objects.ts';
 import type { S3Request } from './request.ts';
 import { type Bucket, md5, newUploadId, type StoredPart, type Upload } from './storage.ts';
 import { xmlBlocks, xmlDocument, xmlText } from './xml.ts';
@@ -66,11 +67,7 @@ function declaredChecksum(request: S3Request): Upload['checksum'] {
 
 export async function uploadPart(call: Call): Promise<Reply> {
   const { request, bucket } = call;
-  const number = Number(request.param('partNumber'));
-  if (!Number.isInteger(number) || number < 1 || number > PARTS_MAX) {
-    const message = 'Part number must be an integer between 1 and 10000, inclusive';
-    throw s3Error('InvalidArgument', { ArgumentName: 'partNumber' }, message);
-  }
+  const number = partNumber(request);
   const upload = bucket().upload(request.param('uploadId'), request.key);
   const body = await call.body();
   const announced = await verifyBody(body.bytes, headerOrTrailer(request, body));
@@ -85,16 +82,45 @@ export async function uploadPart(call: Call): Promise<Reply> {
   const value = announced?.value ?? (await checksumOf(algorithm, body.bytes));
   // The upload may have been completed or aborted while the body came in.
   bucket().upload(upload.id, request.key);
-  const etag = md5(body.bytes);
-  const part = {
-    bytes: body.bytes,
-    etag,
-    lastModified: call.now(),
-    checksum: { algorithm, value },
-  };
-  upload.parts.set(number, part);
+  const etag = keepPart(upload, number, body.bytes, call.now(), { algorithm, value });
   const checksum = { [`x-amz-checksum-${algorithm.toLowerCase()}`]: value };
   return { status: 200, headers: { etag: `"${etag}"`, ...checksum } };
+}
+
+export async function uploadPartCopy(call: Call): Promise<Reply> {
+  const { request, bucket } = call;
+  const number = partNumber(request);
+  const upload = bucket().upload(request.param('uploadId'), request.key);
+  const { bytes: whole } = copySource(call);
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.header('x-amz-copy-source-range') ?? '');
+  const [start, end] = range ? [Number(range[1]), Number(range[2]) + 1] : [0, whole.length];
+  if (start >= end || end > whole.length) throw s3Error('InvalidRange');
+  const bytes = whole.subarray(start, end);
+  const algorithm = upload.checksum?.algorithm ?? 'CRC64NVME';
+  const value = await checksumOf(algorithm, bytes);
+  const etag = keepPart(upload, number, bytes, call.now(), { algorithm, value });
+  const result = { ETag: `"${etag}"`, LastModified: isoSeconds(call.now()) };
+  const checksum = upload.checksum && { [`Checksum${algorithm}`]: value };
+  return xmlReply(xmlDocument('CopyPartResult', { ...result, ...checksum }));
+}
+
+function partNumber(request: S3Request): number {
+  const number = Number(request.param('partNumber'));
+  if (Number.isInteger(number) && number >= 1 && number <= PARTS_MAX) return number;
+  const message = 'Part number must be an integer between 1 and 10000, inclusive';
+  throw s3Error('InvalidArgument', { ArgumentName: 'partNumber' }, message);
+}
+
+function keepPart(
+  upload: Upload,
+  number: number,
+  bytes: Buffer,
+  lastModified: Date,
+  checksum: StoredPart['checksum'],
+): string {
+  const etag = md5(bytes);
+  upload.parts.set(number, { bytes, etag, lastModified, checksum });
+  return etag;
 }
 
 export async function completeUpload(call: Call): Promise<Reply> {

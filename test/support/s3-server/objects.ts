@@ -157,7 +157,7 @@ export async function copyObject(call: Call): Promise<Reply> {
   );
 }
 
-function copySource({ request, buckets }: Call): StoredObject {
+export function copySource({ request, buckets }: Call): StoredObject {
   const header = decode(request.header('x-amz-copy-source') ?? '').replace(/^\//, '');
   const [name = '', ...rest] = header.split('/');
   const bucket = buckets.get(name);

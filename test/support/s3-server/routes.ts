@@ -8,7 +8,14 @@ import {
 } from './buckets.ts';
 import type { Handler } from './call.ts';
 import { s3Error } from './errors.ts';
-import { abortUpload, completeUpload, createUpload, listParts, uploadPart } from './multipart.ts';
+import {
+  abortUpload,
+  completeUpload,
+  createUpload,
+  listParts,
+  uploadPart,
+  uploadPartCopy,
+} from './multipart.ts';
 import { copyObject, deleteObject, getObject, putObject } from './objects.ts';
 import type { S3Request } from './request.ts';
 import { getSetting, putSetting, settingOf } from './settings.ts';
@@ -91,8 +98,7 @@ function objectHandler(request: S3Request, has: (name: string) => boolean): Hand
       return getObject;
     case 'PUT':
       if (!has('uploadId')) return copies ? copyObject : putObject;
-      if (copies) throw s3Error('NotImplemented', {}, 'UploadPartCopy is not implemented');
-      return uploadPart;
+      return copies ? uploadPartCopy : uploadPart;
     case 'POST':
       if (has('uploads')) return createUpload;
       return has('uploadId') ? completeUpload : undefined;
