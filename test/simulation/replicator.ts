@@ -13,11 +13,7 @@ import { cutAtMargin, isFrozen } from '../../shared/kopia/replication/freeze.ts'
 import { type IndexView, isOfView } from '../../shared/kopia/replication/index-view.ts';
 import { judgeDeletions } from '../../shared/kopia/replication/logical-deletions.ts';
 import { planPacks } from '../../shared/kopia/replication/pack-plan.ts';
-import {
-  type PublishStep,
-  planPublication,
-  publicationOrder,
-} from '../../shared/kopia/replication/publication.ts';
+import { type PublishStep, planPublication } from '../../shared/kopia/replication/publication.ts';
 import { type IndexListing, Survey } from '../../shared/kopia/replication/survey.ts';
 import {
   isHalfChanged,
@@ -35,15 +31,16 @@ export type Rule =
   | 'freezing'
   | 'packs-before-indexes'
   | 'watermark-last'
-  | 'manifest-comparison'
-  | 'needs-recomputed';
+  | 'manifest-comparison';
 
 export type Outcome = 'completed' | 'stale' | 'unsettled' | 'frozen' | 'unjudged' | 'unsafe';
 
 export const DAY_MS = 24 * 3_600_000;
 export const UNEXPLAINED_MAX = 2;
 const LISTINGS_MAX = 6;
-const PAGE_SIZE = 7;
+const PAGE_SIZE = 25;
+/** Small, so that the source moves while the index class is listed. */
+const INDEX_PAGE_SIZE = 4;
 
 interface Frozen {
   readonly view: IndexView;
@@ -59,6 +56,7 @@ export class Replicator {
   /** Says of itself that it is catching up; kept over crashes, as the ledger does. */
   isCatchingUp = false;
   acknowledged: string | undefined;
+  judgedMs = 0;
   /** Of the verdict that froze the route: what a person would be shown. */
   frozen: { readonly hash: string; readonly unexplained: readonly string[] } | undefined;
   readonly counts = { copies: 0, published: 0, ahead: 0, deletions: 0, endangered: 0 };
@@ -91,7 +89,12 @@ export class Replicator {
     const before = liveSnapshots(target, decoded, [this.target, this.source]);
     const after = liveSnapshots(source, decoded, [this.source, this.target]);
     const now = new Date(this.kopia.now());
-    this.followed = this.followed.filter(({ atMs }) => now.getTime() - atMs < DAY_MS);
+    this.judgedMs = now.getTime();
+    // What is still there has been judged before and has not been followed yet.
+    const there = new Set(before?.map(({ id }) => id));
+    this.followed = this.followed.filter(
+      ({ id, atMs }) => now.getTime() - atMs < DAY_MS && !there.has(id),
+    );
     const verdict = judgeDeletions({
       now,
       before,
@@ -158,12 +161,12 @@ export class Replicator {
     }
     const view = this.viewIn(this.source);
     if (view === undefined) return undefined;
-    let previous = yield* this.source.list('lmnx', PAGE_SIZE);
+    let previous = yield* this.source.list('lmnx', INDEX_PAGE_SIZE);
     let objects: readonly SimObject[] | undefined;
     if (this.without === 'freezing') objects = previous;
     for (let count = 2; count <= LISTINGS_MAX && objects === undefined; count += 1) {
       yield;
-      const next = yield* this.source.list('lmnx', PAGE_SIZE);
+      const next = yield* this.source.list('lmnx', INDEX_PAGE_SIZE);
       if (isFrozen(previous.map(listed), next.map(listed))) objects = next;
       previous = next;
     }
@@ -209,21 +212,15 @@ export class Replicator {
     const packs = new Set((yield* this.target.list('pq', PAGE_SIZE)).map(({ id }) => id));
     const present = yield* this.target.list('lmnx', PAGE_SIZE);
     const target = listing(this.targetView() ?? source.view, present);
-    const held = new Set(present.map(({ id }) => id));
-    const plain = publicationOrder(source, survey.manifestOnly)
-      .filter(({ id }) => !held.has(id))
-      .map(({ id }) => ({ id, isCatchingUp: false }));
-    if (this.without === 'loser-rule' || this.without === 'packs-before-indexes') return plain;
-    if (this.without === 'watermark-last') {
-      return [...plain].sort(
-        (a, b) => Number(b.id.startsWith('xw')) - Number(a.id.startsWith('xw')),
-      );
-    }
+    const mayLack = this.without === 'loser-rule' || this.without === 'packs-before-indexes';
     const endangered = new Endangered();
-    endangered.add(decode(bodies), (id) => packs.has(id));
+    endangered.add(decode(bodies), (id) => mayLack || packs.has(id));
     this.counts.endangered += endangered.count;
-    const plan = planPublication(source, target, endangered, survey.manifestOnly);
-    return plan.kind === 'unsafe' ? undefined : plan.steps;
+    const plan = planPublication(source, target, endangered, survey.kinds);
+    if (plan.kind === 'unsafe') return undefined;
+    if (this.without !== 'watermark-last') return plan.steps;
+    const isLater = ({ id }: PublishStep): number => Number(!id.startsWith('xw'));
+    return [...plan.steps].sort((a, b) => isLater(a) - isLater(b));
   }
 
   /** @returns false when the source has changed meanwhile. */
@@ -275,9 +272,7 @@ export class Replicator {
     const left = yield* this.target.list('lmnx', PAGE_SIZE);
     const own = decode(new Map(left.map(({ id, body }) => [id, body])));
     const after = listing(this.targetView() ?? completed.view, left);
-    const isRecomputed = this.without !== 'needs-recomputed';
-    const packs = isRecomputed ? deletablePacks(plan.packs, after, own) : plan.packs;
-    for (const id of packs) {
+    for (const id of deletablePacks(plan.packs, after, own)) {
       this.target.remove(id);
       this.counts.deletions += 1;
       yield;

@@ -40,7 +40,8 @@ export interface SimObject {
 export class SimStore {
   readonly objects = new Map<string, SimObject>();
   private readonly clock: () => number;
-  private writes = 0;
+  /** Operations that changed something. */
+  writes = 0;
 
   constructor(clock: () => number) {
     this.clock = clock;
@@ -55,6 +56,7 @@ export class SimStore {
   }
 
   remove(id: string): void {
+    this.writes += 1;
     this.objects.delete(id);
   }
 

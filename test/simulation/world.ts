@@ -59,7 +59,8 @@ class World {
   private gapHours: number;
   private isDestroyed = false;
   /** Snapshots that left the target unexplained, and when. */
-  private lost: { readonly id: string; readonly atMs: number }[] = [];
+  private readonly lost = new Map<string, number>();
+  /** Those that the target showed when the run began. */
   private visible: ReadonlySet<string> = new Set();
   private readonly agreed = new Set<string>();
 
@@ -96,6 +97,7 @@ class World {
     const isSourceBusy = this.client !== undefined || this.keeper !== undefined;
     if (this.drydock === undefined && this.nowMs >= this.nextRunMs) {
       this.drydock = this.replicator.run();
+      this.visible = new Set(viewOf(this.target)?.snapshots.keys());
     }
     if (this.drydock === undefined && !isSourceBusy) {
       this.pause();
@@ -150,13 +152,14 @@ class World {
 
   private replicate(): boolean {
     if (this.drydock === undefined) return false;
+    const { writes } = this.target;
     if (this.chance.is(0.01)) {
       this.counts['crashes'] = (this.counts['crashes'] ?? 0) + 1;
       this.rest(this.chance.between(0, 6));
       return false;
     }
     const result = this.drydock.next();
-    if (!result.done) return true;
+    if (!result.done) return this.target.writes > writes;
     this.counts[result.value] = (this.counts[result.value] ?? 0) + 1;
     this.rest(result.value === 'completed' ? this.gapHours : 1);
     const { frozen } = this.replicator;
@@ -183,15 +186,14 @@ class World {
   private massLoss(): string | undefined {
     const view = viewOf(this.target);
     if (view === undefined) return undefined;
-    const visible = new Set(view.snapshots.keys());
     for (const id of this.visible) {
       const expiresAt = this.kopia.owners.get(id)?.expiresAt.getTime() ?? 0;
-      if (visible.has(id) || this.agreed.has(id) || expiresAt <= this.nowMs) continue;
-      this.lost.push({ id, atMs: this.nowMs });
+      if (view.snapshots.has(id) || this.agreed.has(id) || expiresAt <= this.nowMs) continue;
+      this.lost.set(id, this.replicator.judgedMs);
     }
-    this.visible = visible;
-    this.lost = this.lost.filter(({ atMs }) => this.nowMs - atMs < DAY_MS);
-    if (this.lost.length <= UNEXPLAINED_MAX) return undefined;
-    return `${this.lost.length} snapshots left the target in a day, unexplained`;
+    const dayAgo = this.replicator.judgedMs - DAY_MS;
+    const lost = [...this.lost.values()].filter((atMs) => atMs > dayAgo).length;
+    if (lost <= UNEXPLAINED_MAX) return undefined;
+    return `${lost} snapshots left the target in a day, unexplained`;
   }
 }

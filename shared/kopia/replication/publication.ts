@@ -2,7 +2,7 @@ import { parseBlobName } from '../blob-names.ts';
 import type { IndexBlob } from '../indexes/active-indexes.ts';
 import type { Endangered } from './endangered.ts';
 import { activeIn, isOfView, watermarkIn } from './index-view.ts';
-import type { IndexListing } from './survey.ts';
+import type { BlobKind, IndexListing } from './survey.ts';
 
 export interface PublishStep {
   readonly id: string;
@@ -43,10 +43,10 @@ export function planPublication(
   source: IndexListing,
   target: IndexListing,
   endangered: Endangered,
-  manifestOnly: ReadonlySet<string>,
+  kinds: ReadonlyMap<string, BlobKind>,
 ): PublicationPlan {
   const present = new Set(target.blobs.map(({ id }) => id));
-  const order = publicationOrder(source, manifestOnly).filter(({ id }) => !present.has(id));
+  const order = publicationOrder(source, kinds).filter(({ id }) => !present.has(id));
   const publisher = new Publisher(source, target, endangered, order);
   const broken = publisher.broken.size;
   let waiting = order;
@@ -65,9 +65,10 @@ export function planPublication(
 /** All frozen blobs that a reader looks at, in the order of rules 1 and 3. */
 export function publicationOrder(
   source: IndexListing,
-  manifestOnly: ReadonlySet<string>,
+  kinds: ReadonlyMap<string, BlobKind>,
 ): readonly IndexBlob[] {
-  const rank = ({ id }: IndexBlob): number => (manifestOnly.has(id) ? 1 : 0);
+  // What manifests refer to before them, and what hides something after what takes its place.
+  const rank = ({ id }: IndexBlob): number => -(kinds.get(id) ?? 0);
   const ordered = source.blobs
     .filter(({ id }) => isOfView(source.view, id))
     .sort(

@@ -42,6 +42,12 @@ export const NEEDED_DELETED = 2;
 /** An entry names it that loses, in a blob that the target has not got yet. */
 export const NAMED_BY_LOSER = 4;
 
+/** The live entries of an index blob: none, of manifests alone, or of what manifests refer to. */
+export type BlobKind = typeof DELETIONS | typeof MANIFESTS | typeof DATA;
+const DELETIONS = 0;
+const MANIFESTS = 1;
+const DATA = 2;
+
 /** What packs are named for: some 60 bytes each, 30 MB for half a million. */
 export class PackRoles {
   readonly names = new PackNames();
@@ -83,9 +89,8 @@ export interface ContentChanges {
  */
 export class Survey {
   readonly packs = new PackRoles();
-  /** Blobs with nothing but manifests in them: of the same second they go after those with data. */
-  readonly manifestOnly = new Set<string>();
-  private readonly holdsData = new Set<string>();
+  /** What the live entries of a blob are of: of the same second, data goes before manifests. */
+  readonly kinds = new Map<string, BlobKind>();
   private readonly counts = { live: 0, moved: 0, vanished: 0 };
   private readonly source: IndexListing;
   private readonly target: IndexListing;
@@ -105,7 +110,7 @@ export class Survey {
     const target = stateOf(this.target, decoded);
     const pending = pendingOf(this.source, this.target, decoded);
     const roles = new Uint8Array(decoded.rows.packs.count);
-    const data = new Uint8Array(source.isActive.length);
+    const kinds = new Uint8Array(source.isActive.length);
     const note = (pack: number, role: number): void => {
       roles[pack] = (roles[pack] ?? 0) | role;
     };
@@ -116,7 +121,9 @@ export class Survey {
       }
       for (let index = 0; index < group.count; index += 1) {
         const blob = group.blobAt(index);
-        if (!group.isManifest) data[blob] = 1;
+        if (!group.isDeletedAt(index)) {
+          kinds[blob] = Math.max(kinds[blob] ?? 0, group.isManifest ? MANIFESTS : DATA);
+        }
         if (pending[blob] === 1 && index !== winner && !group.isDeletedAt(index)) {
           note(group.packAt(index), NAMED_BY_LOSER);
         }
@@ -127,9 +134,8 @@ export class Survey {
       if (role > 0) this.packs.add(decoded.rows.packs.name(pack), role);
     }
     for (const [id, number] of decoded.numbers) {
-      if (data[number] === 1) this.holdsData.add(id);
-      if (this.holdsData.has(id)) this.manifestOnly.delete(id);
-      else this.manifestOnly.add(id);
+      const kind = Math.max(kinds[number] ?? DELETIONS, this.kinds.get(id) ?? DELETIONS);
+      this.kinds.set(id, kind as BlobKind);
     }
   }
 
