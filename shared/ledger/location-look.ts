@@ -60,7 +60,7 @@ export interface ProofMark {
 export const LOCATION_LOOK: RecordKind<LocationLook> = {
   kind: 'location-look',
   schemaVersion: 1,
-  // A thousand backups of a hundred volumes each take some 30 MB.
+  // A thousand backups of a hundred volumes each take some 60 MB.
   sizeBytesMax: 256 * 1024 * 1024,
   parse(value) {
     if (isLocationLook(value)) return value as LocationLook;

@@ -38,6 +38,9 @@ export interface RecordKind<T> {
 
 export const RECORD_SIZE_BYTES_MAX = 256 * 1024;
 
+/** For people to read; but what may become so large costs memory by each white space. */
+const COMPACT_SIZE_BYTES_MIN = 64 * 1024 * 1024;
+
 /**
  * @returns `undefined` when there is no such record.
  * @throws RECORD_NEWER when a later Drydock wrote it: refused, not guessed.
@@ -78,8 +81,9 @@ export async function swapRecord<T>(
     nonce: next.nonce,
     value: next.value,
   };
-  const bytes = Buffer.from(`${JSON.stringify(envelope, null, 2)}\n`);
   const sizeBytesMax = kind.sizeBytesMax ?? RECORD_SIZE_BYTES_MAX;
+  const indent = sizeBytesMax >= COMPACT_SIZE_BYTES_MIN ? 0 : 2;
+  const bytes = Buffer.from(`${JSON.stringify(envelope, null, indent)}\n`);
   // What could be written and not be read again would block whoever comes next.
   if (bytes.length > sizeBytesMax) throw tooLarge(state, key, bytes.length, sizeBytesMax);
   return swapBytes(state, key, bytes, next.previousEtag, options);
@@ -176,7 +180,7 @@ function upgraded<T>(kind: RecordKind<T>, { schemaVersion, value }: Envelope): u
 function parseEnvelope(state: ObjectReader, key: string, bytes: Uint8Array): Envelope {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    parsed = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   } catch {
     // What JSON.parse says quotes the text, which may be anything.
     throw damaged(state, key, 'it is no JSON');

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import { listChains } from '../../shared/ledger/evidence-chains.ts';
+import { locationLookKey } from '../../shared/ledger/keys.ts';
 import { finding } from '../../shared/model/finding.ts';
 import type { LadderRow } from '../../shared/model/ladder.ts';
 import { memoryStore } from '../../shared/stores/memory.ts';
 import { appendRun } from '../../shared/verify/memory.ts';
 import { fakeClock } from '../support/clock.ts';
+import { bytesOf } from './answers.ts';
+import { veleroWorld } from './world.ts';
 
 test('names of which each letter takes many bytes fill no record until it is refused', async () => {
   const state = memoryStore('state', fakeClock());
@@ -25,4 +28,11 @@ test('names of which each letter takes many bytes fill no record until it is ref
     await appendRun(deps, `location of ${names[0]?.at(-1)}`, run);
   }
   expect(await Array.fromAsync(listChains(state))).toHaveLength(3);
+});
+
+test('the record of a look, which is the largest, wastes no white space', async () => {
+  const world = await veleroWorld();
+  await world.run();
+  const text = String(await bytesOf(world.state, locationLookKey(world.location.identity)));
+  expect(text.trimEnd()).toBe(JSON.stringify(JSON.parse(text)));
 });
