@@ -115,6 +115,10 @@ async function work(
     return undefined;
   }
   const report = await verified(message, place, { config, context, deadline }, invocation.now);
+  if (report === undefined) {
+    log.log('info', 'shard left to the worker that is at its location', shardFields(message));
+    return undefined;
+  }
   const next = nextShard(report, message);
   if (next !== undefined) await queue.send(next, signalOf(invocation));
   // The report is out, with a finding; the platform is to see the failure as well.
@@ -126,12 +130,13 @@ async function work(
   return report;
 }
 
+/** @returns nothing where another worker is at the location; one backup alone is looked at anyway */
 async function verified(
   { runId, backup }: WorkMessage,
   place: NamedLocation,
   { config, context, deadline }: Opened,
   now: Date,
-): Promise<Report> {
+): Promise<Report | undefined> {
   const { state } = config;
   if (state === undefined) {
     const text = 'Cannot verify: the configuration names no state';
@@ -141,7 +146,10 @@ async function verified(
   }
   const { runVerify } = await import('./verify-run.ts');
   const asked = { config, locations: [place], state, stateIsLocal: false, dryRun: false, runId };
-  return runVerify({ ...asked, ...(backup !== undefined && { backup }) }, context, now, deadline);
+  if (backup !== undefined) return runVerify({ ...asked, backup }, context, now, deadline);
+  const { whileAlone } = await import('./verify-lease.ts');
+  const run = (): Promise<Report> => runVerify(asked, context, now, deadline);
+  return whileAlone(place, state, config, context, run);
 }
 
 function signalOf({ signal }: Invocation): { readonly signal?: AbortSignal } {

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { configuredVerify } from '../../functions/configured-verify.ts';
+import { systemClock } from '../../functions/system-clock.ts';
+import { acquireLease } from '../../shared/ledger/lease.ts';
+import { fileStore } from '../../shared/stores/file.ts';
 import { fixtureInFolder } from '../support/fixture-stores.ts';
 import { loadFixture } from '../support/fixtures.ts';
 
@@ -45,4 +48,22 @@ test('a location that cannot be read keeps no other one from its turn', async ()
   await expect(verify(1, 'absent', 'a')).rejects.toMatchObject({ code: 'bucket_not_found' });
   expect(logged('shard failed')).toMatchObject([{ location: 'absent' }]);
   expect(logged('shard verified')).toMatchObject([{ location: 'a', unfinished: true }]);
+});
+
+test('a location that another worker is at is left to it, and looked at when that has ended', async () => {
+  const deps = {
+    state: fileStore({ path: join(folder, 'state') }),
+    clock: systemClock,
+    uniqueId: () => 'another',
+    isRunning: () => true,
+  };
+  const owner = { name: 'worker', host: 'another', processId: 1 };
+  const lease = await acquireLease(deps, `verify file://${folder}/a/prod`, owner);
+  expect(await verify(1, 'a')).toMatchObject({ reports: [] });
+  expect(logged('shard left to the worker that is at its location')).toMatchObject([
+    { location: 'a', continuation: 0 },
+  ]);
+  await lease.release();
+  expect(await verify(1, 'a')).toMatchObject({ reports: [{ unfinished: {} }] });
+  expect(logged('shard left to the worker that is at its location')).toEqual([]);
 });
