@@ -1,6 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: `npm` needs Node and npm only; `real` needs the tools of test/real/tools.
+/** What `npm` and `long` have in common: they need Node and npm alone. */
+const npmAlone = {
+  // A process for each of some two hundred files would cost more than most of their tests: no
+  // module of the product keeps a state, and what tests change they put back.
+  isolate: false,
+  globalSetup: ['./test/support/built-command.ts'],
+  setupFiles: ['./test/support/derived-keys.ts', './test/support/raised-record.ts'],
+};
+
+// `npm` is every change's; `long` holds what takes long by its nature, of which `npm` has a small
+// form; `real` needs the tools of test/real/tools.
 export default defineConfig({
   test: {
     // By itself vitest leaves one core free, which on two of them is half the machine.
@@ -15,14 +25,22 @@ export default defineConfig({
         test: {
           name: 'npm',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**'],
-          // A process for each of some two hundred files would cost more than most of their tests:
-          // no module of the product keeps a state, and what tests change they put back.
-          isolate: false,
-          globalSetup: ['./test/support/built-command.ts'],
-          setupFiles: ['./test/support/derived-keys.ts', './test/support/raised-record.ts'],
+          exclude: ['test/real/**', 'test/**/*.long.test.ts'],
+          ...npmAlone,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/**/*.long.test.ts'],
+          exclude: ['test/real/**'],
+          ...npmAlone,
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+          // Two at a time, before those of `real`, which run one by one.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -32,6 +50,7 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

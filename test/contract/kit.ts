@@ -30,8 +30,8 @@ export interface ContractException {
 
 export const text = (value: string): Uint8Array => Buffer.from(value);
 
-/** Three parts, the last of them short. */
-export const LARGE_SIZE_BYTES = 20 * 1024 * 1024 + 123;
+/** Three parts of the 8 MiB that the stores make, the last of them short. */
+export const LARGE_SIZE_BYTES = 16 * 1024 * 1024 + 123;
 
 /** What the cases share. `store` and `subject` are there from the first case on. */
 export interface ContractKit {

@@ -1,33 +1,12 @@
-import { memoryStore } from '../../shared/stores/memory.ts';
-import { metered } from '../../shared/stores/metered.ts';
-import { prefixed } from '../../shared/stores/prefixed.ts';
-import { RETRY_DEFAULTS, retrying } from '../../shared/stores/retrying.ts';
-import type { ObjectStore } from '../../shared/stores/store.ts';
-import { totalsMeter } from '../../shared/telemetry/meter.ts';
-import { fakeClock, systemClock } from '../support/clock.ts';
+import { memoryExceptions, memorySubject, WRAPPERS } from './memory-subject.ts';
 import { objectStoreContract } from './object-store.ts';
 
-const reason = 'memory has no service that could refuse, be absent, be down or archive';
-const exceptions = [
-  'denied is denied for every call, never absent',
-  'an absent bucket is bucket_not_found for every call that says so',
-  'an endpoint that is down is unreachable for every call',
-  'a store that asks for a slower pace is throttled for every call',
-  'an archived object is archived when read',
-].map((test) => ({ test, reason }));
+const { prefixed, metered, retrying } = WRAPPERS;
 
-const wrappers: Record<string, (store: ObjectStore) => ObjectStore> = {
-  memory: (store) => store,
-  'prefixed(memory)': (store) => prefixed(store, 'some/prefix/'),
-  'metered(memory)': (store) => metered(store, totalsMeter(), 'store'),
-  'retrying(memory)': (store) =>
-    retrying(store, { ...RETRY_DEFAULTS, random: () => 0.5 }, fakeClock()),
-};
-
-for (const [name, wrap] of Object.entries(wrappers)) {
-  objectStoreContract(
-    name,
-    async () => ({ store: wrap(memoryStore('contract', systemClock)) }),
-    exceptions,
-  );
-}
+objectStoreContract('memory', () => memorySubject(), memoryExceptions);
+// Each by itself in object-store.long.test.ts.
+objectStoreContract(
+  'prefixed(metered(retrying(memory)))',
+  () => memorySubject((store) => prefixed(metered(retrying(store)))),
+  memoryExceptions,
+);

@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contentCases } from './content-cases.ts';
 import { faultCases } from './fault-cases.ts';
-import { type ContractException, type ContractSubject, contractKit } from './kit.ts';
+import {
+  type ContractException,
+  type ContractKit,
+  type ContractSubject,
+  contractKit,
+} from './kit.ts';
 import { knownMd5Cases } from './known-md5-cases.ts';
 import { orderCases } from './order-cases.ts';
 
 export type { ContractException, ContractSubject } from './kit.ts';
+
+const ALL = [contentCases, orderCases, faultCases, knownMd5Cases];
+/** How bytes get in and out, where all the rest is the same as of another subject. */
+export const BYTES_ALONE = [contentCases, knownMd5Cases];
 
 /**
  * What `shared/stores/store.ts` promises, as tests. Runs on every store and again on every wrapper.
@@ -14,6 +23,7 @@ export function objectStoreContract(
   name: string,
   open: () => Promise<ContractSubject>,
   exceptions: readonly ContractException[] = [],
+  cases: readonly ((kit: ContractKit) => void)[] = ALL,
 ): void {
   const kit = contractKit(name, exceptions);
   describe(`object store contract: ${name}`, () => {
@@ -25,10 +35,7 @@ export function objectStoreContract(
     afterAll(async () => {
       await subject?.close?.();
     });
-    contentCases(kit);
-    orderCases(kit);
-    faultCases(kit);
-    knownMd5Cases(kit);
+    for (const each of cases) each(kit);
 
     test('every exception names a case of the suite', () => {
       expect(kit.unknownExceptions()).toEqual([]);

@@ -1,5 +1,6 @@
 /**
- * Installs the released tools and runs the tests against them.
+ * Installs the released tools and runs the tests against them, and those that take long by nature
+ * (project `long` of vitest.config.ts), which need Node and npm alone.
  *
  *     npm run test:real [-- <arguments for vitest> ...]
  *
@@ -64,7 +65,10 @@ async function runTests(
   try {
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
     const env = { ...leftOut, DRYDOCK_TALLY: tallyFile };
-    const code = await run([vitest, 'run', '--project', 'real', ...filters], env);
+    const code = await run(
+      [vitest, 'run', '--project', 'real', '--project', 'long', ...filters],
+      env,
+    );
     if (filters.some((filter) => /^(-t|--testNamePattern)/.test(filter))) return Number(code);
     const tally = readTally(tallyFile);
     failures.push(...stepFailures('vitest', Number(code), tally));
