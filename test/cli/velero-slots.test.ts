@@ -111,6 +111,15 @@ describe('drydock velero slots', () => {
     });
   });
 
+  test('shows of many slots of which there is the same to say the first and the last', async () => {
+    const evening = new Date('2026-11-21T18:00:00Z');
+    const { stdout } = await slotsAt(evening, 'prod', '-c', await configured(SCHEDULE));
+    expect(stdout).toMatch(
+      /^2026-11-21T10:58:00Z +missed .*no backup\n\.{3} +\d\d more\n2026-11-21T13:\d\d:00Z +missed /m,
+    );
+    expect(stdout.match(/^2026.* (?:missed|pending) /gm)?.length).toBeLessThan(8);
+  });
+
   test("goes by the configuration, and says so, where the location's cluster does not tell", async () => {
     server.answer(() => refused(403, 'Forbidden'));
     const config = await configured(SCHEDULE, ', cluster: lab');

@@ -163,13 +163,7 @@ function scheduleText(judged: JudgedSchedule, expression: string, colors: Colors
     ...(nextDue === undefined ? [] : [`next due ${instant(nextDue.toISOString())}`]),
     ...(problem === undefined ? [] : [colors.red(printable(problem))]),
   ];
-  const rows = slots.map((slot) => [
-    instant(slot.due.toISOString()),
-    verdictText(slot.verdict, colors),
-    printable(slot.backup ?? '-'),
-    after(slot),
-    printable(slot.reason),
-  ]);
+  const rows = alike(slots).flatMap((run) => rowsOf(run, colors));
   return [
     `${colors.bold(printable(name))}: ${facts.join(', ')}`,
     ...(isTruncated ? ['Earlier slots are left out: there are too many'] : []),
@@ -177,6 +171,40 @@ function scheduleText(judged: JudgedSchedule, expression: string, colors: Colors
       ? 'No slot'
       : columns(['DUE', 'VERDICT', 'BACKUP', 'BEGAN AFTER', 'REASON'], rows, colors),
   ].join('\n');
+}
+
+/** Slots that follow each other and of which there is the same to say. */
+function alike(slots: readonly JudgedSlot[]): readonly (readonly JudgedSlot[])[] {
+  const runs: JudgedSlot[][] = [];
+  for (const slot of slots) {
+    const run = runs.at(-1);
+    const last = run?.at(-1);
+    const isSame =
+      slot.backup === undefined &&
+      last?.backup === undefined &&
+      last?.verdict === slot.verdict &&
+      last.reason === slot.reason;
+    if (run !== undefined && isSame) run.push(slot);
+    else runs.push([slot]);
+  }
+  return runs;
+}
+
+/** Of a schedule of every few minutes that stood still for days nobody reads every slot. */
+const ALIKE_MAX = 5;
+
+/** All of a short run; of a long one the first and the last, and how many are between. */
+function rowsOf(run: readonly JudgedSlot[], colors: Colors): readonly (readonly string[])[] {
+  const rowOf = (slot: JudgedSlot): readonly string[] => [
+    instant(slot.due.toISOString()),
+    verdictText(slot.verdict, colors),
+    printable(slot.backup ?? '-'),
+    after(slot),
+    printable(slot.reason),
+  ];
+  if (run.length <= ALIKE_MAX) return run.map(rowOf);
+  const between = ['...', `${run.length - 2} more`, '', '', ''];
+  return [...run.slice(0, 1).map(rowOf), between, ...run.slice(-1).map(rowOf)];
 }
 
 function after({ startedAfterMs }: JudgedSlot): string {
