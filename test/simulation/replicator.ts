@@ -15,6 +15,7 @@ import { judgeDeletions } from '../../shared/kopia/replication/logical-deletions
 import { planPacks } from '../../shared/kopia/replication/pack-plan.ts';
 import { type PublishStep, planPublication } from '../../shared/kopia/replication/publication.ts';
 import { type IndexListing, Survey } from '../../shared/kopia/replication/survey.ts';
+import { withheldLogs } from '../../shared/kopia/replication/withheld-logs.ts';
 import {
   isHalfChanged,
   type MutableBlobs,
@@ -31,7 +32,8 @@ export type Rule =
   | 'freezing'
   | 'packs-before-indexes'
   | 'watermark-last'
-  | 'manifest-comparison';
+  | 'manifest-comparison'
+  | 'withheld-logs';
 
 export type Outcome = 'completed' | 'stale' | 'unsettled' | 'frozen' | 'unjudged' | 'unsafe';
 
@@ -59,7 +61,7 @@ export class Replicator {
   judgedMs = 0;
   /** Of the verdict that froze the route: what a person would be shown. */
   frozen: { readonly hash: string; readonly unexplained: readonly string[] } | undefined;
-  readonly counts = { copies: 0, published: 0, ahead: 0, deletions: 0, endangered: 0 };
+  readonly counts = { copies: 0, published: 0, ahead: 0, deletions: 0, endangered: 0, withheld: 0 };
   private followed: { readonly id: string; readonly atMs: number }[] = [];
   private absent = new Map<string, { firstSeenMs: number; runs: number }>();
 
@@ -214,9 +216,13 @@ export class Replicator {
     const target = listing(this.targetView() ?? source.view, present);
     const mayLack = this.without === 'loser-rule' || this.without === 'packs-before-indexes';
     const endangered = new Endangered();
-    endangered.add(decode(bodies), (id) => mayLack || packs.has(id));
+    const decoded = decode(bodies);
+    endangered.add(decoded, (id) => mayLack || packs.has(id));
     this.counts.endangered += endangered.count;
-    const plan = planPublication(source, target, endangered, survey.kinds);
+    const isAll = this.without === 'withheld-logs';
+    const withheld = isAll ? new Set<string>() : withheldLogs(source, target, decoded);
+    this.counts.withheld += withheld.size;
+    const plan = planPublication(source, target, endangered, survey.kinds, withheld);
     if (plan.kind === 'unsafe') return undefined;
     if (this.without !== 'watermark-last') return plan.steps;
     const isLater = ({ id }: PublishStep): number => Number(!id.startsWith('xw'));

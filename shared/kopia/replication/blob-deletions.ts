@@ -155,6 +155,8 @@ function isNoLoss(
 ): boolean {
   const states = [before, after, completed].map((listing) => stateOf(listing, decoded));
   let isLost = false;
+  let isDropping = false;
+  let hasExtra = false;
   forEachContent(decoded.rows, (group) => {
     if (isLost) return;
     const [old, left, wanted] = states.map((state) => effectiveIn(group, state));
@@ -162,8 +164,11 @@ function isNoLoss(
     const isEqual = (a: number, b: number): boolean =>
       a === b || (a >= 0 && b >= 0 && group.isSame(a, b));
     isLost = !isEqual(old, left) && !isEqual(left, wanted);
+    isDropping ||= left < 0 && old >= 0 && group.isDeletedAt(old);
+    hasExtra ||= left >= 0 && !group.isDeletedAt(left) && !isEqual(left, wanted);
   });
-  return !isLost;
+  // A snapshot that the source does not show any more may still read what is deleted.
+  return !isLost && !(isDropping && hasExtra);
 }
 
 /**

@@ -37,6 +37,8 @@ export type PublicationPlan =
  * others. Work is one pass over the endangered contents for each blob; none where there are none.
  *
  * @param source the frozen listing.
+ * @param kinds of the survey.
+ * @param withheld of `withheldLogs`.
  * @param target listed after the packs were copied; its view is that of its own format blob.
  */
 export function planPublication(
@@ -44,9 +46,12 @@ export function planPublication(
   target: IndexListing,
   endangered: Endangered,
   kinds: ReadonlyMap<string, BlobKind>,
+  withheld: ReadonlySet<string>,
 ): PublicationPlan {
   const present = new Set(target.blobs.map(({ id }) => id));
-  const order = publicationOrder(source, kinds).filter(({ id }) => !present.has(id));
+  const order = publicationOrder(source, kinds).filter(
+    ({ id }) => !present.has(id) && !withheld.has(id),
+  );
   const publisher = new Publisher(source, target, endangered, order);
   const broken = publisher.broken.size;
   let waiting = order;
