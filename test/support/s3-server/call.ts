@@ -14,6 +14,8 @@ export interface Call {
   /** The verified body; asks a waiting client to go on (`Expect: 100-continue`). */
   readonly body: () => Promise<Body>;
   readonly now: () => Date;
+  /** Of every part but the last. */
+  readonly partBytesMin: number;
   /** Tells the event hook. */
   readonly changed: (change: Omit<Change, 'bucket'>) => void;
 }

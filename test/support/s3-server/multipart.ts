@@ -26,7 +26,6 @@ import type { S3Request } from './request.ts';
 import { type Bucket, md5, newUploadId, type StoredPart, type Upload } from './storage.ts';
 import { xmlBlocks, xmlDocument, xmlText } from './xml.ts';
 
-const PART_SIZE_BYTES_MIN = 5 * 1024 * 1024;
 const PARTS_MAX = 10_000;
 
 export function createUpload({ request, bucket, now }: Call): Reply {
@@ -131,7 +130,7 @@ export async function completeUpload(call: Call): Promise<Reply> {
   const conditions = conditionsOf(request);
   bucket().checkWrite(request.key, conditions);
   const xml = (await call.body()).bytes.toString();
-  const parts = chosenParts(upload, xml);
+  const parts = chosenParts(upload, xml, call.partBytesMin);
   const bytes = Buffer.concat(parts.map((part) => part.bytes));
   checkObjectSize(request, bytes.length);
   const checksum = await objectChecksum(upload, parts, bytes);
@@ -162,7 +161,7 @@ export async function completeUpload(call: Call): Promise<Reply> {
   return xmlReply(answer);
 }
 
-function chosenParts(upload: Upload, xml: string): StoredPart[] {
+function chosenParts(upload: Upload, xml: string, partBytesMin: number): StoredPart[] {
   const blocks = xmlBlocks(xml, 'Part');
   if (blocks.length === 0) throw s3Error('MalformedXML');
   let previous = 0;
@@ -189,10 +188,10 @@ function chosenParts(upload: Upload, xml: string): StoredPart[] {
     return part;
   });
   for (const part of parts.slice(0, -1)) {
-    if (part.bytes.length >= PART_SIZE_BYTES_MIN) continue;
+    if (part.bytes.length >= partBytesMin) continue;
     throw s3Error('EntityTooSmall', {
       ProposedSize: `${part.bytes.length}`,
-      MinSizeAllowed: `${PART_SIZE_BYTES_MIN}`,
+      MinSizeAllowed: `${partBytesMin}`,
     });
   }
   return parts;

@@ -19,6 +19,8 @@ export interface S3ServerOptions {
   readonly region?: string;
   /** Decides signatures' ages and objects' times. */
   readonly clock?: () => Date;
+  /** Of every part but the last: S3's 5 MiB, unless many objects of several parts are needed. */
+  readonly partBytesMin?: number;
   /** Told of each object created or deleted by a request, after it happened. */
   readonly onEvent?: (event: S3Event) => void;
 }
@@ -92,6 +94,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       secretAccessKey: 'not-a-secret-of-anybody',
       region: 'us-east-1',
       clock: () => new Date(),
+      partBytesMin: 5 * 1024 * 1024,
       ...options,
     },
     requests: [],
@@ -210,6 +213,7 @@ async function carryOut(
       return readBody(message, request, auth);
     },
     now: clock,
+    partBytesMin: options.partBytesMin,
     changed: (change) => {
       const context = { time: clock(), region, requestId };
       options.onEvent?.(changeEvent({ bucket: request.bucket, ...change }, context));
