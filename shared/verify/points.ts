@@ -67,16 +67,18 @@ export function standingOf(question: PointQuestion): PointStanding | undefined {
     ...(isTampered || !isRead ? ['present' as const] : []),
     'intact',
   ]);
+  const isYoung = ageMsOf(facts, witnesses.now) <= witnesses.proofAgeMsMax;
   const isProven =
     !isTampered &&
     isRungAtLeast(rung, 'present') &&
-    (data.length > 0 ? data.every((volume) => volume.isProven) : rung === 'intact');
+    (data.length > 0 ? data.every((volume) => volume.isProven) : rung === 'intact' && isYoung);
   const provenAt = rung === 'reported' ? undefined : shownAt(facts, data);
   const why = [
     ...against,
     ...unread,
     ...(isTampered ? ['its objects are not those of its first sight'] : []),
     ...(isRead ? [] : ['its objects were not compared with their first sight']),
+    ...(isYoung || data.length > 0 ? [] : [`its objects were last read on ${facts.lookedAt}`]),
     ...data.flatMap((volume) => volume.why ?? []),
     ...notWanted(question.rungWanted, data),
   ];
@@ -92,6 +94,11 @@ export function standingOf(question: PointQuestion): PointStanding | undefined {
     why: isProven ? [] : why,
     volumes,
   };
+}
+
+/** A clock that was ahead must not make a proof young for ever. */
+function ageMsOf({ lookedAt }: BackupFacts, now: Date): number {
+  return Math.abs(now.getTime() - Date.parse(lookedAt));
 }
 
 function lowest(rungs: readonly Rung[]): Rung {

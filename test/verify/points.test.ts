@@ -128,6 +128,13 @@ describe('a point without volume data', () => {
     });
   });
 
+  test('is not proven by bytes that were read too long ago', () => {
+    const now = new Date('2026-12-25T00:00:00Z');
+    const old = standing(bare, stateless, { witnesses: realWitnesses({ now }) });
+    expect(old).toMatchObject({ rung: 'intact', isProven: false });
+    expect(old?.why).toEqual(['its objects were last read on 2026-11-25T00:00:00Z']);
+  });
+
   test('is present when they were not compared, or differ', () => {
     const unseen = standing(bare, stateless, { ...at, firstSightMatches: false });
     expect(unseen).toMatchObject({ rung: 'present', isProven: false, isWhole: true });
