@@ -100,7 +100,11 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
     ...replicaFindings(question),
     ...gone.findings,
   ];
-  const unchecked = [...(cluster?.unchecked ?? []), ...judged.unchecked];
+  const unchecked = [
+    ...(cluster?.unchecked ?? []),
+    ...judged.unchecked,
+    ...(question.isReplica && question.source === undefined ? [SOURCE_UNKNOWN] : []),
+  ];
   return {
     findings,
     verdicts: verdictsOf(question, points.standings, findings),
@@ -112,6 +116,9 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
     unchecked,
   };
 }
+
+const SOURCE_UNKNOWN =
+  'No run has looked at the source of this replica yet: they were not compared';
 
 function uidOf({ backup, resource }: BackupFacts): readonly (readonly [string, string])[] {
   return resource === undefined ? [] : [[backup, resource.uid]];

@@ -51,6 +51,7 @@ describe('a replica in another cloud', () => {
   test('proves what Kopia holds, and counts volumes of cloud snapshots as missing', async () => {
     const { run } = await replicated();
     const report = await run();
+    expect(ladderAt(report, 'offsite').unchecked).toEqual([]);
     const rows = ladderAt(report, 'offsite').rows;
     expect(rows.map((row) => [row.application, row.newest?.rung, row.proven?.point])).toEqual([
       ['archive', 'reported', undefined],
@@ -63,6 +64,14 @@ describe('a replica in another cloud', () => {
     expect(found.message).toContain('archive/cold');
     expect(codesOf(report)).not.toContain('REPLICA_DIFFERS');
     expect(codesOf(report)).not.toContain('BACKUP_TAMPERED');
+  });
+
+  test('that cannot be compared, since nobody has looked at its source, says so', async () => {
+    const { world, copy } = await replicated();
+    const reader = readOnly(copy);
+    const own = { ...world.location, place: AZURE, identity: 'offsite', reader, replicaOf: 'main' };
+    const report = await world.run({ deps: { locations: [own] } });
+    expect(ladderAt(report, 'offsite').unchecked.join()).toContain('were not compared');
   });
 
   test('that differs from its source is told, object by object', async () => {
