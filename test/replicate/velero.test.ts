@@ -1,18 +1,15 @@
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parseBlobName } from '../../shared/kopia/blob-names.ts';
 import { bytesBody } from '../../shared/stores/checksum.ts';
-import { memoryStore } from '../../shared/stores/memory.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
-import { BACKUP_METADATA, metadataKey, parseBackupKey } from '../../shared/velero/layout.ts';
+import { metadataKey } from '../../shared/velero/layout.ts';
 import { referencedNamespaces } from '../../shared/velero/volume-references.ts';
-import { systemClock } from '../support/clock.ts';
-import { Killed, killedAfter, neverWritten } from '../support/faults.ts';
+import { killedAfter, neverWritten } from '../support/faults.ts';
 import { type Fixture, loadFixture } from '../support/fixtures.ts';
-import { contentsOf, placeFixture } from '../support/place.ts';
+import { contentsOf } from '../support/place.ts';
 import { runRoute } from '../support/replicate.ts';
+import { checkKills, memory, production, visibleBackups } from './velero-root.ts';
 
-const memory = (name: string): ObjectStore => memoryStore(name, systemClock);
 const put = (store: ObjectStore, key: string, bytes: Uint8Array | string) => {
   const buffer = Buffer.from(bytes);
   return store.write(key, bytesBody(buffer), { sizeBytes: buffer.length });
@@ -36,40 +33,6 @@ beforeAll(async () => {
   const names = fixture.objects.map(({ key }) => key.split('/')[2] ?? '');
   scheduled = [...new Set(names.filter((name) => name.startsWith('frequent-')))].sort();
 });
-
-async function production(only?: (key: string) => boolean): Promise<ObjectStore> {
-  const source = memory('source');
-  const chosen = only && { only: ({ key }: { key: string }) => only(key.slice('prod/'.length)) };
-  await placeFixture(source, fixture, { below: 'prod/', ...chosen });
-  return source;
-}
-
-const visibleBackups = async (store: ObjectStore): Promise<string[]> => {
-  const keys = await Array.fromAsync(store.list('backups/'));
-  return keys.flatMap(({ key }) => {
-    const name = parseBackupKey(key);
-    return name?.file === BACKUP_METADATA ? [name.backup] : [];
-  });
-};
-
-/** S2 as far as names and lists show it: a visible backup finds its artefacts and its data. */
-async function checkVisible(source: ObjectStore, target: ObjectStore): Promise<void> {
-  const present = new Map((await Array.fromAsync(target.list(''))).map((o) => [o.key, o]));
-  for (const backup of await visibleBackups(target)) {
-    for await (const { key, sizeBytes } of source.list(`backups/${backup}/`)) {
-      expect(present.get(key)?.sizeBytes, key).toBe(sizeBytes);
-    }
-    for (const namespace of (await referencedNamespaces(source, backup)) ?? []) {
-      const prefix = `kopia/${namespace}/`;
-      for await (const { key } of source.list(prefix)) {
-        const { kind } = parseBlobName(key.slice(prefix.length));
-        if (['pack', 'index', 'format'].includes(kind)) {
-          expect([...present.keys()], `${backup} needs ${key}`).toContain(key);
-        }
-      }
-    }
-  }
-}
 
 describe('replicate() of a root that a Velero server wrote', () => {
   test('brings over every finished backup and names those it leaves out', async () => {
@@ -107,23 +70,9 @@ describe('replicate() of a root that a Velero server wrote', () => {
     }
   });
 
-  test('killed after any write, shows only whole backups, and the next run finishes', async () => {
-    const source = await production();
-    const complete = memory('complete');
-    await runRoute(source, complete);
-    const expected = await contentsOf(complete);
-    let kills = 0;
-    for (let changes = 0; changes <= expected.size; changes += 1) {
-      const [target, state] = [memory('target'), memory('state')];
-      const recorder = killedAfter(target, changes);
-      const outcome = await runRoute(source, recorder.store, { state }).catch((error) => error);
-      if (outcome instanceof Killed) kills += 1;
-      await checkVisible(source, target);
-      await runRoute(source, target, { state });
-      expect(await contentsOf(target)).toEqual(expected);
-    }
-    expect(kills).toBe(expected.size);
-  });
+  // After every one of them: velero.long.test.ts. A prime steps through all kinds of objects.
+  test('killed after some writes, shows only whole backups, and the next run finishes', () =>
+    checkKills(7));
 
   test('a replica replicated back is judged by the times of its source', async () => {
     const [source, replica, back] = [await production(), memory('replica'), memory('back')];
