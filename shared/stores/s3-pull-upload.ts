@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -11,7 +10,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { compareChecksums } from './checksum.ts';
+import { compareChecksums, createHasher } from './checksum.ts';
 import { shownKey } from './keys.ts';
 import type { Piece, PullOptions } from './pull.ts';
 import { combineCrc64 } from './pull-crc64.ts';
@@ -27,7 +26,7 @@ import {
   vouchedChecksums,
 } from './s3-objects.ts';
 import { PARTS_MAX } from './s3-upload.ts';
-import type { CallOptions, ObjectInfo } from './store.ts';
+import type { CallOptions, Checksums, ObjectInfo } from './store.ts';
 import { isStoreError } from './store-error.ts';
 import { refusalOf } from './transfer.ts';
 
@@ -80,15 +79,36 @@ export async function openUpload(
   pieces: readonly Piece[],
   options: PullOptions,
 ): Promise<PullUpload> {
-  const etag = createHash('md5').update(label).digest('hex');
-  const place = { Bucket: target.bucket, Key: target.key };
+  const { crc64nvme = '', md5 = '' } = await labelChecksums(label);
   for await (const { Key, UploadId } of uploads(target, target.key, options)) {
     if (Key !== target.key || UploadId === undefined) continue;
     const parts = await partsOf(target, UploadId, options);
-    const isOurs = parts.some((part) => part.PartNumber === LABEL_PART && sameEtag(part, etag));
+    const found = parts.find(({ PartNumber }) => PartNumber === LABEL_PART);
+    const { ChecksumCRC64NVME, ETag = '' } = found ?? {};
+    // The ETag is an MD5 only where no customer's key encrypts; not every server lists checksums.
+    const isOurs =
+      ChecksumCRC64NVME === undefined
+        ? unquoted(ETag) === md5
+        : hexOf(ChecksumCRC64NVME) === crc64nvme;
     if (isOurs) return { uploadId: UploadId, parts: usableParts(parts, pieces) };
   }
-  const { UploadId: uploadId = '' } = await sendingTo(target, options, (how) =>
+  return { uploadId: await beginUpload(target, label, crc64nvme, options), parts: new Map() };
+}
+
+async function labelChecksums(label: Buffer): Promise<Checksums> {
+  const hasher = await createHasher(new Set(['crc64nvme', 'md5'] as const));
+  hasher.update(label);
+  return hasher.digest();
+}
+
+async function beginUpload(
+  target: S3PullTarget,
+  label: Buffer,
+  crc64nvme: string,
+  options: PullOptions,
+): Promise<string> {
+  const place = { Bucket: target.bucket, Key: target.key };
+  const { UploadId = '' } = await sendingTo(target, options, (how) =>
     target.client.send(
       new CreateMultipartUploadCommand({
         ...place,
@@ -98,17 +118,12 @@ export async function openUpload(
       how,
     ),
   );
-  await sendingTo(target, options, (how) =>
-    target.client.send(
-      new UploadPartCommand({ ...place, UploadId: uploadId, PartNumber: LABEL_PART, Body: label }),
-      how,
-    ),
-  );
-  return { uploadId, parts: new Map() };
-}
-
-function sameEtag({ ETag }: Part, etag: string): boolean {
-  return unquoted(ETag ?? '') === etag;
+  const command = new UploadPartCommand({
+    ...{ ...place, UploadId, PartNumber: LABEL_PART, Body: label },
+    ChecksumCRC64NVME: base64Of(crc64nvme),
+  });
+  await sendingTo(target, options, (how) => target.client.send(command, how));
+  return UploadId;
 }
 
 function usableParts(parts: readonly Part[], pieces: readonly Piece[]): Map<number, PulledPart> {
