@@ -33,7 +33,8 @@ export type Rule =
   | 'packs-before-indexes'
   | 'watermark-last'
   | 'manifest-comparison'
-  | 'withheld-logs';
+  | 'withheld-logs'
+  | 'backups-hidden-first';
 
 export type Outcome = 'completed' | 'stale' | 'unsettled' | 'frozen' | 'unjudged' | 'unsafe';
 
@@ -61,7 +62,15 @@ export class Replicator {
   judgedMs = 0;
   /** Of the verdict that froze the route: what a person would be shown. */
   frozen: { readonly hash: string; readonly unexplained: readonly string[] } | undefined;
-  readonly counts = { copies: 0, published: 0, ahead: 0, deletions: 0, endangered: 0, withheld: 0 };
+  readonly counts = {
+    copies: 0,
+    published: 0,
+    ahead: 0,
+    deletions: 0,
+    endangered: 0,
+    withheld: 0,
+    cut: 0,
+  };
   private followed: { readonly id: string; readonly atMs: number }[] = [];
   private absent = new Map<string, { firstSeenMs: number; runs: number }>();
 
@@ -120,7 +129,8 @@ export class Replicator {
       }
     }
     this.frozen = undefined;
-    const hidden = verdict.kind === 'unjudged' ? [] : verdict.backups;
+    const isHiding = verdict.kind !== 'unjudged' && this.without !== 'backups-hidden-first';
+    const hidden = isHiding ? verdict.backups : [];
     if (verdict.kind === 'follow') {
       this.followed.push(...verdict.unexplained.map((id) => ({ id, atMs: now.getTime() })));
     }
@@ -173,6 +183,7 @@ export class Replicator {
       previous = next;
     }
     if (objects === undefined) {
+      this.counts.cut += 1;
       const kept = new Set(cutAtMargin(previous.map(listed)).map(({ id }) => id));
       objects = previous.filter(({ id }) => kept.has(id));
     }

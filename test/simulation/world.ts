@@ -11,6 +11,8 @@ export interface Settings {
   /** Operations on either store. */
   readonly steps: number;
   readonly without?: Rule;
+  /** Every other run is stopped after so many of its operations; without it by chance. */
+  readonly stopAfter?: number;
 }
 
 export interface Ending {
@@ -57,7 +59,14 @@ class World {
   private nextFullMs = START_MS + 12 * HOUR_MS;
   private nextRunMs = START_MS;
   private gapHours: number;
+  /** A source that breaks by itself would be a mistake of this world, and show nothing. */
+  private sourceBreach: string | undefined;
+  private runs = 0;
+  /** Of the run that is under way. */
+  private operations = 0;
   private isDestroyed = false;
+  /** Kopia lets nobody else in meanwhile. */
+  private isUpgrading = false;
   /** Snapshots that left the target unexplained, and when. */
   private readonly lost = new Map<string, number>();
   /** Those that the target showed when the run began. */
@@ -81,7 +90,11 @@ class World {
   run(): Ending {
     for (let step = 1; step <= this.settings.steps; step += 1) {
       const acted = this.act();
-      const breach = acted ? this.breach() : undefined;
+      const breach = this.sourceBreach
+        ? `source: ${this.sourceBreach}`
+        : acted
+          ? this.breach()
+          : undefined;
       if (breach !== undefined)
         return { breach: `step ${step}: ${breach}`, steps: step, counts: this.totals() };
     }
@@ -97,6 +110,7 @@ class World {
     const isSourceBusy = this.client !== undefined || this.keeper !== undefined;
     if (this.drydock === undefined && this.nowMs >= this.nextRunMs) {
       this.drydock = this.replicator.run();
+      this.operations = 0;
       this.visible = new Set(viewOf(this.target)?.snapshots.keys());
     }
     if (this.drydock === undefined && !isSourceBusy) {
@@ -117,25 +131,27 @@ class World {
   }
 
   private begin(): void {
-    if (this.keeper === undefined && this.nowMs >= this.nextFullMs) {
+    if (this.keeper === undefined && this.nowMs >= this.nextFullMs && !this.isUpgrading) {
       this.nextFullMs = this.nowMs + 24 * HOUR_MS;
       this.keeper = this.maintenance.full();
       this.counts['maintained'] = (this.counts['maintained'] ?? 0) + 1;
     }
     if (this.client !== undefined) return;
     const dice = this.chance.next();
-    if (dice < 0.55) {
-      this.client = this.kopia.backUp();
-      this.counts['backups'] = (this.counts['backups'] ?? 0) + 1;
-    } else if (dice < 0.75) this.client = this.kopia.expire();
-    else if (dice < 0.85) this.keeper ??= this.maintenance.quick();
-    else if (dice < 0.87) this.client = this.kopia.changePassword();
-    else if (dice < 0.89 && !this.kopia.epochs && this.keeper === undefined) {
-      this.client = this.kopia.upgrade();
-    } else if (dice < 0.9 && !this.isDestroyed && this.visible.size > UNEXPLAINED_MAX) {
+    const isDisaster = dice < 0.004 && !this.isDestroyed && this.visible.size > UNEXPLAINED_MAX;
+    if (isDisaster) {
       this.isDestroyed = true;
       this.counts['disasters'] = (this.counts['disasters'] ?? 0) + 1;
       this.client = this.kopia.destroy();
+    } else if (dice < 0.55) {
+      this.client = this.kopia.backUp();
+      this.counts['backups'] = (this.counts['backups'] ?? 0) + 1;
+    } else if (dice < 0.75) this.client = this.kopia.expire();
+    else if (dice < 0.85 && !this.isUpgrading) this.keeper ??= this.maintenance.quick();
+    else if (dice < 0.87) this.client = this.kopia.changePassword();
+    else if (dice < 0.89 && !this.kopia.epochs && this.keeper === undefined) {
+      this.isUpgrading = true;
+      this.client = this.kopia.upgrade();
     }
   }
 
@@ -144,8 +160,13 @@ class World {
       this.client !== undefined && (this.keeper === undefined || this.chance.is(0.5));
     const work = isClient ? this.client : this.keeper;
     if (!work?.next().done) return;
-    if (isClient) this.client = undefined;
-    else this.keeper = undefined;
+    if (isClient) {
+      this.client = undefined;
+      this.isUpgrading = false;
+    } else this.keeper = undefined;
+    // A changed password is for a moment half changed.
+    const isAtRest = this.client === undefined && this.keeper === undefined;
+    if (isAtRest) this.sourceBreach = breachOf(this.source, this.kopia.packs, false);
     // Others begin while one is still at work, and a source may not come to rest for a while.
     if (this.chance.is(0.3)) this.begin();
   }
@@ -153,7 +174,7 @@ class World {
   private replicate(): boolean {
     if (this.drydock === undefined) return false;
     const { writes } = this.target;
-    if (this.chance.is(0.01)) {
+    if (this.isStopped()) {
       this.counts['crashes'] = (this.counts['crashes'] ?? 0) + 1;
       this.rest(this.chance.between(0, 6));
       return false;
@@ -164,15 +185,27 @@ class World {
     this.rest(result.value === 'completed' ? this.gapHours : 1);
     const { frozen } = this.replicator;
     // Some day a person looks at what froze the route, and agrees to it.
-    if (frozen && this.chance.is(0.05)) {
+    if (frozen && this.chance.is(0.2)) {
       for (const id of frozen.unexplained) this.agreed.add(id);
       this.replicator.acknowledged = frozen.hash;
     }
     return true;
   }
 
+  /**
+   * A crash, a lost lease, a failed request: the run ends, whether or not what it asked for last was
+   * done, and another one begins without its memory.
+   */
+  private isStopped(): boolean {
+    const { stopAfter } = this.settings;
+    this.operations += 1;
+    if (stopAfter === undefined) return this.chance.is(0.01);
+    return this.runs % 2 === 0 && this.operations > stopAfter;
+  }
+
   private rest(hours: number): void {
     this.drydock = undefined;
+    this.runs += 1;
     this.nextRunMs = this.nowMs + this.chance.next() * 2 * hours * HOUR_MS;
   }
 
