@@ -10,14 +10,20 @@ import { type S3Server, startS3Server } from '../support/s3-server/server.ts';
 import { drydock, folder, parsed } from './drydock.ts';
 import { drydockHere } from './drydock-here.ts';
 
+/** Three backups, and the one repository that they need, for what is not about the whole root. */
+const SMALL = /^prod\/(kopia\/media|backups\/(media-moved|platform-manual|archive-native))\//;
+
 let s3: S3Server;
 let azurite: Azurite;
 let env: Record<string, string>;
 
 beforeAll(async () => {
   [s3, azurite] = await Promise.all([startS3Server(), startAzurite()]);
-  for (const bucket of ['origin', 'other', 'state']) s3.createBucket(bucket);
-  await fixtureOnServer(await loadFixture('velero/v1.18.2'), s3, 'origin');
+  for (const bucket of ['origin', 'small', 'other', 'state']) s3.createBucket(bucket);
+  const fixture = await loadFixture('velero/v1.18.2');
+  await fixtureOnServer(fixture, s3, 'origin');
+  const objects = fixture.objects.filter(({ key }) => SMALL.test(key));
+  await fixtureOnServer({ ...fixture, objects }, s3, 'small');
   await fixtureOnServer(await loadFixture('kopia/plain'), s3, 'other');
   env = {
     AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
@@ -91,7 +97,7 @@ describe('drydock replicate', () => {
 
   test('--dry-run prints the plan and writes nothing anywhere', async () => {
     const { bucket, url, state } = replica();
-    const args = ['replicate', at('origin/prod'), url, '--state', state, '--dry-run'];
+    const args = ['replicate', at('small/prod'), url, '--state', state, '--dry-run'];
     const { code, stdout, stderr } = await drydockHere(args, { env });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^Plan: /);
@@ -102,7 +108,7 @@ describe('drydock replicate', () => {
 
   test('--output json prints the report and nothing else on stdout', async () => {
     const { bucket, url, state } = replica();
-    const args = ['replicate', at('origin/prod'), url, '--state', state, '--output', 'json'];
+    const args = ['replicate', at('small/prod'), url, '--state', state, '--output', 'json'];
     const { code, stdout } = await drydockHere(args, { env });
     expect(code).toBe(0);
     const report = reportOf(stdout);
@@ -150,7 +156,7 @@ describe('drydock replicate', () => {
 
   test('refuses to run beside another replicator, naming it, with exit code 4', async () => {
     const { bucket, url, state } = replica();
-    const args = ['replicate', at('origin/prod'), url, '--state', state];
+    const args = ['replicate', at('small/prod'), url, '--state', state];
     s3.setFault((request) => (request.bucket === bucket ? { silence: true } : undefined));
     const running = drydock(args, {
       env,
@@ -166,7 +172,7 @@ describe('drydock replicate', () => {
 
   test('ends with 130 on the first Ctrl-C, frees its lease, and is continued by the next run', async () => {
     const { bucket, url, state } = replica();
-    const args = ['replicate', at('origin/prod'), url, '--state', state];
+    const args = ['replicate', at('small/prod'), url, '--state', state];
     let writes = 0;
     s3.setFault((request) => {
       if (request.bucket !== bucket || request.method !== 'PUT') return undefined;
@@ -189,7 +195,7 @@ describe('drydock replicate', () => {
 
   test('ends with 3 when its deadline comes first, and is continued by the next run', async () => {
     const { bucket, url, state } = replica();
-    const args = ['replicate', at('origin/prod'), url, '--state', state];
+    const args = ['replicate', at('small/prod'), url, '--state', state];
     const tries = new Map<string, number>();
     // Each write is refused four times, so that with the waits between it takes most of a second.
     s3.setFault(({ method, key, bucket: asked }) => {
@@ -275,7 +281,7 @@ describe('drydock replicate with a configuration', () => {
       'version: 1',
       `state: ${at(`state/config-${names}`)}`,
       'locations:',
-      `  prod: { url: "${at('origin/prod')}" }`,
+      `  prod: { url: "${at('small/prod')}" }`,
       ...locations,
       'replicate:',
       '  routes:',
@@ -349,7 +355,7 @@ describe('drydock replicate with a configuration', () => {
 state: ${at('state/canary')}
 locations:
   prod:
-    url: ${at('origin/prod')}
+    url: ${at('small/prod')}
     accessKeyId: env:CANARY
     secretAccessKey: file:CWD/canary
   down:

@@ -57,7 +57,7 @@ describe('the Lambda function replicate', () => {
 
   test('logs JSON lines without a secret in them', async () => {
     const { urls } = world;
-    const path = await world.config(...routeConfig(urls.origin, urls.bucket, urls.state));
+    const path = await world.config(...routeConfig(urls.small, urls.bucket, urls.state));
     const { invoke, logs } = await start({ DRYDOCK_CONFIG: path });
     await invoke(TICK);
     const lines = logs().trim().split('\n');
@@ -101,7 +101,7 @@ describe('the Lambda function replicate', () => {
     s3.setFault(({ method, key }) =>
       method === 'GET' && key === '' ? { silence: true } : undefined,
     );
-    const path = await world.config(...routeConfig(urls.origin, urls.bucket, urls.state));
+    const path = await world.config(...routeConfig(urls.small, urls.bucket, urls.state));
     const { invoke, logs } = await start({ DRYDOCK_CONFIG: path });
     expect(await invoke(TICK, 2_000)).toEqual({ kind: 'timeout' });
     s3.setFault(undefined);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Report } from '../../shared/model/report.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
-import { killedAfter } from '../support/faults.ts';
 import { codesOf, removeBelow, rowOf } from './answers.ts';
+import { checkKills } from './kills.ts';
 import { veleroWorld, type World } from './world.ts';
 
 /** Each read of the location takes a second. */
@@ -40,25 +40,8 @@ test('a run that its deadline cuts is continued, reads nothing twice, and judges
   expect(await reads()).toBeGreaterThan(0);
 });
 
-test('killed after any write to the ledger, the next run finds the same', async () => {
-  const expected = await (await veleroWorld()).run();
-  const rows = (report: Report) =>
-    report.ladders?.[0]?.rows.map(({ application, proven }) => [application, proven?.point]);
-  const world = await veleroWorld();
-  const all = killedAfter(world.state, Number.POSITIVE_INFINITY);
-  await world.run({ deps: { state: all.store } });
-  const writes = all.log.length;
-  expect(writes).toBeGreaterThan(15);
-  // Every third, since each is a whole run.
-  for (let after = 0; after < writes; after += 3) {
-    const other = await veleroWorld();
-    const { store } = killedAfter(other.state, after);
-    await other.run({ deps: { state: store } }).catch(() => undefined);
-    const next = await other.run();
-    expect(rows(next), `killed after ${after} writes`).toEqual(rows(expected));
-    expect(codesOf(next)).toEqual(codesOf(expected));
-  }
-});
+// After every one of them: continued.long.test.ts.
+test('killed after some writes to the ledger, the next run finds the same', () => checkKills(7));
 
 test('two runs at once find the same, and leave one ledger', async () => {
   const world = await veleroWorld();
