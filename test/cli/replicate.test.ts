@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, azuriteAccount } from '../support/azurite.ts';
 import { fixtureOnServer } from '../support/fixture-stores.ts';
 import { loadFixture } from '../support/fixtures.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/server.ts';
@@ -14,11 +14,11 @@ import { drydockHere } from './drydock-here.ts';
 const SMALL = /^prod\/(kopia\/media|backups\/(media-moved|platform-manual|archive-native))\//;
 
 let s3: S3Server;
-let azurite: Azurite;
+let azurite: Omit<Azurite, 'close'>;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  [s3, azurite] = await Promise.all([startS3Server(), startAzurite()]);
+  [s3, azurite] = await Promise.all([startS3Server(), azuriteAccount()]);
   for (const bucket of ['origin', 'small', 'other', 'state']) s3.createBucket(bucket);
   const fixture = await loadFixture('velero/v1.18.2');
   await fixtureOnServer(fixture, s3, 'origin');
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([s3.close(), azurite.close()]);
+  await s3.close();
 });
 
 afterEach(() => s3.setFault(undefined));
@@ -69,7 +69,7 @@ describe('drydock replicate', () => {
     const first = await drydock(args, { cwd, env });
     expect(first.stderr).toBe('');
     expect(first.code).toBe(0);
-    expect(first.stdout).toMatch(/^Run: replicate s3:\/\/origin\/prod -> azblob:\/\/devstore/);
+    expect(first.stdout).toMatch(/^Run: replicate s3:\/\/origin\/prod -> azblob:\/\/drydocktest/);
     expect(first.stdout).toMatch(/\ncopy {4}kopia\/\S+ +/);
     expect(first.stdout).toContain('LOCAL_STATE');
     expect(first.stdout).toMatch(/\nDone in .*: \d+ objects, .*\n$/);

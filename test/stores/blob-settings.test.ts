@@ -7,7 +7,7 @@ import { STORAGE_API_VERSION } from '../../shared/stores/azure-storage-account.t
 import { blobSettingsReader } from '../../shared/stores/blob-settings.ts';
 import { RETRY_DEFAULTS, repeating } from '../../shared/stores/retrying.ts';
 import type { DescribeKey, StoreSettings } from '../../shared/stores/settings.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, azuriteAccount } from '../support/azurite.ts';
 import { fakeClock } from '../support/clock.ts';
 import { type ArmFault, type FakeArm, type FakeArmOptions, fakeArm } from '../support/fake-arm.ts';
 import type { FakeStorageAccount } from '../support/fake-arm-storage.ts';
@@ -17,14 +17,14 @@ const SUBSCRIPTION = '0d1e2f30-1111-2222-3333-444455556666';
 const ID = `/subscriptions/${SUBSCRIPTION}/resourceGroups/backups/providers/Microsoft.Storage/storageAccounts/drydock`;
 const TOKEN = 'canary-of-a-token';
 const CONTAINER = 'velero';
-let azurite: Azurite;
+let azurite: Omit<Azurite, 'close'>;
 let container: ContainerClient;
 let decide: (request: ProxiedRequest) => ProxyDecision;
 let arm: FakeArm | undefined;
 const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await azuriteAccount();
   const target = azurite.endpoint;
   const proxy = await startProxy({ target, answer: (request) => decide(request) });
   closing.push(proxy.close);
@@ -41,7 +41,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   for (const close of closing) await close();
-  await azurite?.close();
 });
 
 const never: DescribeKey = () => Promise.reject(new Error('nobody asked for a key'));

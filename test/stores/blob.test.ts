@@ -6,7 +6,7 @@ import {
   generateBlobSASQueryParameters,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { blobStore } from '../../shared/stores/blob.ts';
 import { blobClientSettings } from '../../shared/stores/blob-client.ts';
 import { translateBlobError } from '../../shared/stores/blob-errors.ts';
@@ -17,7 +17,7 @@ import { RETRY_DEFAULTS, retrying } from '../../shared/stores/retrying.ts';
 import type { ObjectStore } from '../../shared/stores/store.ts';
 import { StoreError, type StoreErrorCode } from '../../shared/stores/store-error.ts';
 import { partSize } from '../../shared/stores/transfer.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, azuriteAccount } from '../support/azurite.ts';
 import { fakeClock } from '../support/clock.ts';
 import {
   type ProxiedRequest,
@@ -26,7 +26,7 @@ import {
   startProxy,
 } from '../support/proxy.ts';
 
-let azurite: Azurite;
+let azurite: Omit<Azurite, 'close'>;
 let proxy: RunningProxy;
 let decide: (request: ProxiedRequest) => ProxyDecision;
 let container: ContainerClient;
@@ -34,9 +34,8 @@ let store: ObjectStore;
 let containers = 0;
 
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await azuriteAccount();
 });
-afterAll(() => azurite?.close());
 beforeEach(async () => {
   decide = () => undefined;
   proxy = await startProxy({ target: azurite.endpoint, answer: (request) => decide(request) });

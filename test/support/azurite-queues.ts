@@ -10,7 +10,8 @@ export interface AzuriteQueues {
 
 /** Microsoft's emulator of Storage queues. */
 export async function startAzuriteQueues(): Promise<AzuriteQueues> {
-  const { endpoint, close } = await startEmulator('queue');
+  const { origin, close } = await startEmulator('queue');
+  const endpoint = `${origin}/${EMULATOR_ACCOUNT}`;
   return {
     endpoint,
     queue: (name, other = {}) =>

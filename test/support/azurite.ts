@@ -35,18 +35,37 @@ const START_TIMEOUT_MS = 30_000;
 
 /** Microsoft's emulator of Blob storage. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
-  const { endpoint, close } = await startEmulator('blob', options);
+  const { origin, close } = await startEmulator('blob', options);
+  return { ...accountAt(origin, EMULATOR_ACCOUNT), close };
+}
+
+/** Accounts that Azurite has beside its own, for those who share it. */
+const SHARED_ACCOUNTS = Array.from({ length: 64 }, (_, at) => `drydocktest${at}`);
+let shared: ReturnType<typeof startEmulator> | undefined;
+
+/**
+ * An empty account of one Azurite that all files of a worker share, since its start takes a second.
+ * It ends with the worker. For little data: all of it stays in memory.
+ */
+export async function azuriteAccount(): Promise<Omit<Azurite, 'close'>> {
+  shared ??= startEmulator('blob');
+  const account = SHARED_ACCOUNTS.shift();
+  if (account === undefined) throw new Error('Cannot share Azurite: no account of it is left');
+  return accountAt((await shared).origin, account);
+}
+
+function accountAt(origin: string, account: string): Omit<Azurite, 'close'> {
+  const endpoint = `${origin}/${account}`;
   return {
     endpoint,
-    account: EMULATOR_ACCOUNT,
+    account,
     accountKey: EMULATOR_KEY,
     container: (name, other = {}) =>
       new ContainerClient(
         `${other.endpoint ?? endpoint}/${name}`,
-        new StorageSharedKeyCredential(EMULATOR_ACCOUNT, other.accountKey ?? EMULATOR_KEY),
+        new StorageSharedKeyCredential(account, other.accountKey ?? EMULATOR_KEY),
         blobClientSettings(other.endpoint ?? endpoint),
       ),
-    close,
   };
 }
 
@@ -54,8 +73,9 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
 export async function startEmulator(
   service: 'blob' | 'queue',
   options: AzuriteOptions = {},
-): Promise<Pick<Azurite, 'endpoint' | 'close'>> {
+): Promise<{ readonly origin: string; close(): Promise<void> }> {
   const folder = options.onDisk ? await mkdtemp(join(tmpdir(), 'drydock-azurite-')) : undefined;
+  const accounts = [EMULATOR_ACCOUNT, ...SHARED_ACCOUNTS];
   const main = createRequire(import.meta.url).resolve(`azurite/dist/src/${service}/main.js`);
   const child = spawn(
     process.execPath,
@@ -67,14 +87,21 @@ export async function startEmulator(
       ...(service === 'blob' ? ['--blobKeepAliveTimeout', '60'] : []),
       ...(folder === undefined ? ['--inMemoryPersistence'] : ['--location', folder]),
     ],
-    { cwd: folder ?? tmpdir(), stdio: ['pipe', 'pipe', 'pipe'] },
+    {
+      cwd: folder ?? tmpdir(),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        AZURITE_ACCOUNTS: accounts.map((one) => `${one}:${EMULATOR_KEY}`).join(';'),
+      },
+    },
   );
   const close = async (): Promise<void> => {
     await ended(child);
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { endpoint: `${await address(child)}/${EMULATOR_ACCOUNT}`, close };
+    return { origin: await address(child), close };
   } catch (error) {
     await close();
     throw error;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Azurite, startAzurite } from './azurite.ts';
+import { type Azurite, azuriteAccount } from './azurite.ts';
 import { type EventBusServer, startEventBus } from './event-bus.ts';
 import { fixtureOnServer } from './fixture-stores.ts';
 import { type Fixture, loadFixture } from './fixtures.ts';
@@ -11,7 +11,7 @@ import { type S3Server, startS3Server } from './s3-server/server.ts';
 /** What the functions of both clouds reach in their tests, all of it on loopback. */
 export interface FunctionWorld {
   readonly s3: S3Server;
-  readonly azurite: Azurite;
+  readonly azurite: Omit<Azurite, 'close'>;
   readonly bus: EventBusServer;
   /** What S3 told EventBridge of the objects that were written by requests, in that order. */
   readonly events: readonly S3Event[];
@@ -36,7 +36,7 @@ export async function startFunctionWorld(): Promise<FunctionWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'drydock-functions-'));
   const events: S3Event[] = [];
   const s3 = await startS3Server({ onEvent: (event) => void events.push(event) });
-  const [azurite, bus] = await Promise.all([startAzurite(), startEventBus()]);
+  const [azurite, bus] = await Promise.all([azuriteAccount(), startEventBus()]);
   for (const bucket of ['origin', 'small', 'copy', 'drydock-state']) s3.createBucket(bucket);
   await fixtureOnServer(fixture, s3, 'origin');
   const objects = fixture.objects.filter(({ key }) => /^prod\/(backups|kopia\/media)\//.test(key));
@@ -76,7 +76,7 @@ export async function startFunctionWorld(): Promise<FunctionWorld> {
       return path;
     },
     close: async () => {
-      await Promise.all([s3.close(), azurite.close(), bus.close()]);
+      await Promise.all([s3.close(), bus.close()]);
       await rm(folder, { recursive: true, force: true });
     },
   };
