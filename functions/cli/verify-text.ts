@@ -126,11 +126,16 @@ function agesText(rows: readonly LadderRow[], now: Date): string {
 }
 
 function unprovenText(verdicts: Report['verdicts']): string {
-  const of = (kind: 'damaged' | 'unchecked'): number =>
-    verdicts.filter((each) => each.kind === kind).length;
-  const told = [
-    ...(of('damaged') > 0 ? [`${of('damaged')} damaged`] : []),
-    ...(of('unchecked') > 0 ? [`${of('unchecked')} unchecked`] : []),
-  ];
+  const told = (['damaged', 'unchecked'] as const).flatMap((kind) => {
+    const names = verdicts
+      .filter((each) => each.kind === kind)
+      .map(({ subject }) => printable(subject.split('/').at(-1) ?? subject));
+    if (names.length === 0) return [];
+    const more = names.length > NAMED_MAX ? ', ...' : '';
+    return [`${names.length} ${kind} (${names.slice(0, NAMED_MAX).join(', ')}${more})`];
+  });
   return told.join(', ');
 }
+
+/** Of backups and repositories that are not verified, in the last line. */
+const NAMED_MAX = 3;

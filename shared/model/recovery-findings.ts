@@ -69,7 +69,7 @@ export const RECOVERY_FINDINGS = {
     meaning:
       'No cluster could be asked for its schedules and none are configured, so that missed backups cannot be told',
     why: 'Only the age of what is there is judged; a schedule that stopped shows no earlier than the recovery point objective is breached',
-    fix: 'Name the cluster in the configuration ("clusters:" and "cluster:" of the location), or say what is expected: "verify.schedules: [{ name: daily, location: <location>, cron: 0 1 * * * }]"',
+    fix: 'Name the cluster in the configuration ("clusters:" and "cluster:" of the location), or say what is expected: "verify: { schedules: [{ name: daily, location: <location>, cron: 0 1 * * * }] }"',
   },
   RPO_BREACHED: {
     severity: 'critical',
@@ -84,7 +84,7 @@ export const RECOVERY_FINDINGS = {
     title: 'No recovery point is proven',
     meaning: 'The application has recovery points here, and none of them counts as proven',
     why: 'Their status may say Completed; nobody has seen that they could be restored',
-    fix: 'Give what the message says is missing (often "repositoryPassword:" of the location, or "snapshots:" to ask the cloud), then run "drydock verify --application <application>"',
+    fix: 'Mend what the message names: damage and failed volumes by a new backup; a password or a witness that is missing by "repositoryPassword:", "snapshots:" or "cluster:" of the location; then "drydock verify --application <application>"',
   },
   APPLICATION_ABSENT: {
     severity: 'critical',
@@ -125,7 +125,7 @@ export const RECOVERY_FINDINGS = {
     fix: 'Ask who deleted it: a "velero backup delete <backup>" by hand cannot be told from other causes. Look at the access log and the lifecycle rules of the bucket; where it keeps versions, remove the delete markers below backups/<backup>/, that of velero-backup.json last',
   },
   BACKUP_REPLACED: {
-    severity: 'warning',
+    severity: 'error',
     title: 'Another backup stands under the same name',
     meaning:
       'A backup that an earlier run saw is gone before its end, and one with another uid has its name',

@@ -145,6 +145,13 @@ export const VELERO_FINDINGS = {
     why: 'Volumes in them are not proven. Velero stops reading restic after 1.18',
     fix: 'Set --uploader-type=kopia for the Velero server and take new backups; remove restic/ when the last backup that needs it has expired',
   },
+  ROOT_EMPTY: {
+    severity: 'error',
+    title: 'No backup at the location',
+    meaning: 'The location holds neither a backup nor a volume repository of Velero',
+    why: 'The prefix is wrong, the bucket is another one, everything in it was removed, or Velero has never written there: in each case there is nothing to restore',
+    fix: 'Compare the URL with "velero backup-location get -o yaml" (bucket and prefix); where backups were known, look for versions of the removed objects',
+  },
   ROOT_FOREIGN_FOLDER: {
     severity: 'error',
     title: 'A foreign folder at the root of the location',

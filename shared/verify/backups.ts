@@ -5,6 +5,7 @@ import type { Deadline } from '../model/clock.ts';
 import type { Finding } from '../model/finding.ts';
 import { forEachLimited } from '../model/limited.ts';
 import type { ObjectInfo } from '../stores/store.ts';
+import { isStoreError } from '../stores/store-error.ts';
 import { needsLook } from '../velero/checks/backup-age.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import { lookAtBackup } from '../velero/checks/backup-look.ts';
@@ -31,6 +32,8 @@ export interface BackupLooks {
   readonly tampered: readonly Finding[];
   /** How many were read now. */
   readonly read: number;
+  /** Those that could not be read now, each with the reason; what they were before is judged. */
+  readonly unread: ReadonlyMap<string, string>;
   /** The deadline came first. */
   readonly isCut: boolean;
   /** Every backup of the store is among `facts` as it is now. */
@@ -112,6 +115,7 @@ export async function lookAtBackups(
   const sizeOf = (name: string): number =>
     root.backups.get(name)?.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) ?? 0;
   const bytesAll = wanted.reduce((sum, name) => sum + sizeOf(name), 0);
+  const unread = new Map<string, string>();
   let read = 0;
   let bytesDone = 0;
   let isCut = false;
@@ -120,8 +124,17 @@ export async function lookAtBackups(
     if (isCut) return;
     const files = root.backups.get(name) ?? [];
     const options = { url, role, now, ...(deps.signal && { signal: deps.signal }) } as const;
-    const looked = await lookAtBackup(location.reader, name, files, options);
     const before = facts.get(name);
+    let looked: BackupFacts;
+    try {
+      looked = await lookAtBackup(location.reader, name, files, options);
+    } catch (error) {
+      // One object that is denied says nothing about the backups beside it (S7).
+      if (!isStoreError(error) || unread.size >= UNREAD_MAX) throw error;
+      unread.set(name, error.message);
+      facts.set(name, before ?? unreadFacts(name, files, error.message, now));
+      return;
+    }
     facts.set(name, looked);
     if (looked.resource?.meaning === 'ended') {
       const sight = { deps, identity: location.identity, url, runId: run.runId, now };
@@ -139,8 +152,41 @@ export async function lookAtBackups(
     if (read % KEPT_EVERY === 0) await run.keep(all(), [...tampered.values()].flat());
   });
   const isComplete =
-    !isCut && [...root.backups].every(([name, files]) => isCurrent(facts.get(name), files));
-  return { facts: all(), tampered: [...tampered.values()].flat(), read, isCut, isComplete };
+    !isCut &&
+    [...root.backups].every(
+      ([name, files]) => unread.has(name) || isCurrent(facts.get(name), files),
+    );
+  const changed = [...tampered.values()].flat();
+  return { facts: all(), tampered: changed, read, unread, isCut, isComplete };
+}
+
+/** A store that refuses more than this refuses everything: that is told once, of the location. */
+const UNREAD_MAX = 20;
+
+/** What a listing alone tells; of another version of the checks, so that it is read next time. */
+function unreadFacts(
+  backup: string,
+  files: readonly ObjectInfo[],
+  reason: string,
+  now: Date,
+): BackupFacts {
+  return {
+    checks: 0,
+    backup,
+    lookedAt: now.toISOString(),
+    completeness: 'unfinished',
+    incompleteReason: `it could not be read: ${reason}`,
+    objects: files.map(({ key, sizeBytes, etag, lastModified }) => ({
+      key,
+      sizeBytes,
+      etag,
+      lastModified: lastModified.toISOString(),
+    })),
+    volumes: [],
+    unreadVolumeLists: [],
+    isWhole: false,
+    findings: [],
+  };
 }
 
 /** What is not finished changes from look to look, and its last look is as it was just now. */

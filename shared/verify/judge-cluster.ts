@@ -25,6 +25,8 @@ export interface ClusterJudgement {
   readonly schedules: ScheduleJudgement | undefined;
   /** Of the whole cluster; absent when nobody told. */
   readonly claims: readonly ClusterClaim[] | undefined;
+  /** Names of backups that Velero is deleting. */
+  readonly deleting: ReadonlySet<string>;
   readonly unchecked: readonly string[];
 }
 
@@ -43,6 +45,7 @@ export function judgeCluster(
   const cluster = look?.cluster;
   const claims = cluster && told(cluster.claims);
   const own = cluster && ownStorageLocation(cluster, question);
+  const deleting = beingDeleted(cluster, own);
   const findings =
     cluster === undefined
       ? []
@@ -64,10 +67,28 @@ export function judgeCluster(
             : []),
         ];
   if (question.isReplica || !isComplete) {
-    return { findings, schedules: undefined, claims, unchecked: [] };
+    return { findings, schedules: undefined, claims, deleting, unchecked: [] };
   }
   const schedules = judgeSchedules({ ...scheduleQuestion(question, cluster, own), gone });
-  return { findings: [...findings, ...schedules.findings], schedules, claims, unchecked: [] };
+  return {
+    findings: [...findings, ...schedules.findings],
+    schedules,
+    claims,
+    deleting,
+    unchecked: [],
+  };
+}
+
+function beingDeleted(
+  cluster: VeleroCluster | undefined,
+  own: StorageLocation | undefined,
+): ReadonlySet<string> {
+  const all = (cluster && own && told(cluster.backups)) ?? [];
+  const names = all
+    .filter((each) => own !== undefined && isIn(each, own))
+    .filter(({ status }) => status.phase === 'Deleting')
+    .map(({ name }) => name);
+  return new Set(names);
 }
 
 function told<T>(part: Told<T>): T | undefined {

@@ -1,13 +1,14 @@
 import type { ProofMark } from '../ledger/location-look.ts';
 import type { LadderRow } from '../model/ladder.ts';
 import { shownReference } from '../snapshots/snapshot-error.ts';
+import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import { backupSubject } from '../velero/checks/plain.ts';
 import type { ClusterClaim } from '../velero/cluster/velero-cluster.ts';
 import { applicationsOf, type ProtectedApplication, partOf } from './applications.ts';
 import type { LocationQuestion } from './judge.ts';
 import type { ClusterJudgement } from './judge-cluster.ts';
 import { breachAfterMs } from './objectives.ts';
-import { ladderRow, standingOf } from './points.ts';
+import { ladderRow, type PointStanding, standingOf } from './points.ts';
 import { markKey, remembered, type StandingOf } from './proofs.ts';
 import type { RetentionPoint } from './retention.ts';
 import { usualDurations } from './schedules.ts';
@@ -36,7 +37,7 @@ export function judgePoints(
   const retention: RetentionPoint[] = [];
   const durations = cluster.schedules?.usualDurationMs ?? usualDurations(question.facts);
   for (const application of applications(question, cluster.claims)) {
-    const own = standingsOf(application, question, cluster.claims, marks);
+    const own = standingsOf(application, question, cluster, marks);
     if (own.length === 0 && !isExpectedHere(application, question)) continue;
     standings.push(...own);
     retention.push(...own.map((each) => retentionPoint(each, question)));
@@ -113,10 +114,11 @@ interface OwnStanding extends StandingOf {
 function standingsOf(
   application: ProtectedApplication,
   question: LocationQuestion,
-  claims: readonly ClusterClaim[] | undefined,
+  cluster: ClusterJudgement,
   marks: ReadonlyMap<string, ProofMark>,
 ): readonly OwnStanding[] {
   const { facts, config, now } = question;
+  const { claims } = cluster;
   const witnesses = witnessesOf(question);
   const { proofAgeMsMax } = witnesses;
   const changed = new Set(question.tampered.map(({ subject }) => subject));
@@ -137,12 +139,24 @@ function standingsOf(
       rungWanted: config.rung,
     });
     if (fresh === undefined) return [];
+    if (cluster.deleting.has(each.backup)) return [beingDeleted(application, fresh, each)];
     const isRefuted = !fresh.isWhole || fresh.volumes.some(isLost);
     const mark = marks.get(markKey({ application: application.name, point: fresh.point }));
     const standing = remembered({ standing: fresh, isRefuted }, mark, proofAgeMsMax, now);
     const schedule = each.resource?.schedule;
     return [{ application: application.name, standing, isRefuted, schedule }];
   });
+}
+
+/** Velero removes snapshots and volume data first, and the objects of the backup last. */
+function beingDeleted(
+  { name: application }: ProtectedApplication,
+  fresh: PointStanding,
+  { resource }: BackupFacts,
+): OwnStanding {
+  const why = ['Velero is deleting it, its volumes first', ...fresh.why];
+  const standing = { ...fresh, rung: 'reported' as const, isProven: false, why };
+  return { application, standing, isRefuted: true, schedule: resource?.schedule };
 }
 
 function leftOutText([first = '', ...others]: readonly string[]): string {

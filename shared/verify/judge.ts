@@ -5,7 +5,7 @@ import type {
   RepositoryLook,
   SeenSchedule,
 } from '../ledger/location-look.ts';
-import { type Finding, isAtLeast } from '../model/finding.ts';
+import { type Finding, finding, isAtLeast } from '../model/finding.ts';
 import type { LadderRow } from '../model/ladder.ts';
 import type { Verdict } from '../model/report.ts';
 import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
@@ -40,6 +40,8 @@ export interface LocationQuestion {
   /** Every backup of the store is among `facts`: else nothing can be missed or gone. */
   readonly isComplete: boolean;
   readonly tampered: readonly Finding[];
+  /** Backups that could not be read now, each with the reason. */
+  readonly unread: ReadonlyMap<string, string>;
   readonly previous: LocationLook | undefined;
   readonly cluster: ClusterLook | undefined;
   /** By the namespace of their volumes. */
@@ -70,7 +72,7 @@ export interface LocationJudgement {
 
 /** Judges a location by all that was seen of it. Pure. */
 export function judgeLocation(question: LocationQuestion): LocationJudgement {
-  const { url, facts, now, previous, isComplete, tampered, cluster } = question;
+  const { url, facts, now, previous, isComplete, cluster } = question;
   const gone = isComplete
     ? vanished(previous, new Set(facts.map(({ backup }) => backup)), {
         url,
@@ -82,9 +84,9 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
   const points = judgePoints(question, judged);
   const findings = [
     ...rootFindings(question.root, url),
-    ...facts.flatMap((each) => [...each.findings, ...ageFindings(each, { url, now })]),
+    ...unreadFindings(question),
+    ...facts.flatMap((each) => ownFindings(each, question)),
     ...archivedFindings(url, facts),
-    ...tampered,
     ...[...question.repositories.values()].flatMap((look) => look.findings),
     ...snapshotFindings({
       facts,
@@ -117,6 +119,35 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
   };
 }
 
+function unreadFindings({ unread, url }: LocationQuestion): readonly Finding[] {
+  if (unread.size === 0) return [];
+  const [[name, reason] = ['', '']] = unread;
+  const more = unread.size > 1 ? ` and ${unread.size - 1} more` : '';
+  const message = `Backup ${shown(name)}${more} could not be read: ${reason}`;
+  const reasons = [...unread].map(([backup, why]) => `${shown(backup)}: ${why}`);
+  return [finding('BACKUPS_UNREAD', url, message, { evidence: { reasons } })];
+}
+
+/**
+ * What a look found in one backup, what the hour adds, and whether it is what it was. Velero removes
+ * an expired backup object by object: what is half gone then is no damage.
+ */
+function ownFindings(facts: BackupFacts, question: LocationQuestion): readonly Finding[] {
+  const { url, now, tampered, unread } = question;
+  const subject = backupSubject(url, facts.backup);
+  const found = [
+    ...facts.findings,
+    ...(unread.has(facts.backup) ? [] : ageFindings(facts, { url, now })),
+    ...tampered.filter((each) => each.subject === subject),
+  ];
+  const expiredMs = now.getTime() - Date.parse(facts.resource?.expiresAt ?? '');
+  if (!(expiredMs >= 0 && expiredMs < COLLECTED_WITHIN_MS)) return found;
+  return found.map((each) => ({ ...each, severity: 'info' as const }));
+}
+
+/** Garbage is collected once an hour, and again after a failure; later it is POINT_EXPIRED_KEPT. */
+const COLLECTED_WITHIN_MS = 48 * 3_600_000;
+
 const SOURCE_UNKNOWN =
   'No run has looked at the source of this replica yet: they were not compared';
 
@@ -141,10 +172,15 @@ function overTime(
   const next = schedules?.next ?? [];
   const { keepPoints } = config.settings;
   return [
-    ...rpoFindings(rows, { url, now }),
+    ...rpoFindings(rows.filter(isJudged(config)), { url, now }),
     ...shrinkFindings(facts, { fallPercent, backups, url }),
     ...retentionFindings({ url, points: retention, next, keepPoints, isReplica, now }),
   ];
+}
+
+/** A run that was not to read Kopia data cannot say that nothing was ever proven. */
+function isJudged({ rung }: VerifyConfig): (row: LadderRow) => boolean {
+  return ({ proven, points }) => rung === 'intact' || proven !== undefined || points === 0;
 }
 
 function replicaFindings(question: LocationQuestion): readonly Finding[] {
@@ -172,7 +208,7 @@ function verdictsOf(
   const ofBackups = facts.map((each): Verdict => {
     const subject = backupSubject(url, each.backup);
     const damages = (bySubject.get(subject) ?? []).filter(({ severity }) =>
-      isAtLeast(severity, 'error'),
+      isAtLeast(severity, 'warning'),
     );
     const points = own.get(each.backup) ?? [];
     // What Velero itself calls failed is no recovery point, however whole its objects are.

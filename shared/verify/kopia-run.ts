@@ -1,3 +1,4 @@
+import type { RepositoryLook } from '../ledger/location-look.ts';
 import { beginRun, endRun } from '../ledger/verify-run.ts';
 import type { Verdict } from '../model/report.ts';
 import { dryRunOfKopia } from './dry-run.ts';
@@ -52,39 +53,50 @@ export async function verifyKopiaLocation(run: LocationRun): Promise<LocationOut
       ? []
       : settingsFindings({ settings, location: where, layout, url, isReplica, now })),
   ];
-  const marks = keeper.previous?.marks ?? [];
-  const planned = planProofs(judged.standings, marks, proofAgeMsMax, now);
-  await writeProofs(deps, { identity, runId }, planned);
   // Where nothing could be opened, no point was looked at, and none is gone.
   const isBlind = look.outcome === 'unchecked' && look.snapshots.length === 0;
-  const isPart = isBlind || config.application !== undefined;
-  const standings = isPart ? undefined : judged.standings;
-  const kept = marksAfter(marks, planned, standings);
-  // Old ones are looked for when one goes: that costs a listing.
-  const keptKeys = new Set(kept.map(markKey));
-  const hasLost = marks.some((mark) => !keptKeys.has(markKey(mark)));
-  if (hasLost) await forgetSnapshots(deps, identity, look, now);
-  await keeper.save({
-    location: identity,
-    lookedAt: now.toISOString(),
-    runId,
-    backups: [],
-    gone: [],
-    schedules: [],
-    marks: kept,
-    tampered: [],
-  });
-  const measures = { ...seen.measures, proofsWritten: planned.length };
   const ladder = ladderOf(run, runId, judged.rows, []);
-  // The ladder of before stands then, and grows old.
-  if (!isBlind) await saveLadder(deps, identity, ladder, config.application);
-  await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
-  await endRun(deps.state, begun, deps.clock.now(), options);
-  const verdict: Verdict =
-    look.outcome === 'verified'
-      ? { kind: 'verified', subject: url }
-      : look.outcome === 'damaged'
-        ? { kind: 'damaged', subject: url, findings: look.findings }
-        : { kind: 'unchecked', subject: url, reason: look.reason ?? 'it could not be read' };
-  return { findings, verdicts: [verdict], measures, ...(!isBlind && { ladder }) };
+  const outcome: LocationOutcome = {
+    findings,
+    verdicts: [verdictOf(look, url)],
+    measures: seen.measures,
+    // The ladder of before stands then, and grows old.
+    ...(!isBlind && { ladder }),
+  };
+  try {
+    const marks = keeper.previous?.marks ?? [];
+    const planned = planProofs(judged.standings, marks, proofAgeMsMax, now);
+    await writeProofs(deps, { identity, runId }, planned);
+    const isPart = isBlind || config.application !== undefined;
+    const kept = marksAfter(marks, planned, isPart ? undefined : judged.standings);
+    // Old ones are looked for when one goes: that costs a listing.
+    const keptKeys = new Set(kept.map(markKey));
+    const hasLost = marks.some((mark) => !keptKeys.has(markKey(mark)));
+    if (hasLost) await forgetSnapshots(deps, identity, look, now);
+    await keeper.save({
+      location: identity,
+      lookedAt: now.toISOString(),
+      runId,
+      backups: [],
+      gone: [],
+      schedules: [],
+      marks: kept,
+      tampered: [],
+    });
+    const measures = { ...seen.measures, proofsWritten: planned.length };
+    if (!isBlind) await saveLadder(deps, identity, ladder, config.application);
+    await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
+    await endRun(deps.state, begun, deps.clock.now(), options);
+    return { ...outcome, measures };
+  } catch (error) {
+    deps.signal?.throwIfAborted();
+    // What was found is told, also where it cannot be kept.
+    return { ...outcome, failure: error };
+  }
+}
+
+function verdictOf(look: RepositoryLook, subject: string): Verdict {
+  if (look.outcome === 'verified') return { kind: 'verified', subject };
+  if (look.outcome === 'damaged') return { kind: 'damaged', subject, findings: look.findings };
+  return { kind: 'unchecked', subject, reason: look.reason ?? 'it could not be read' };
 }

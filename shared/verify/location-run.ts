@@ -26,6 +26,8 @@ export interface LocationOutcome {
   readonly ladder?: Ladder;
   /** Why the run ended before its work was done. */
   readonly unfinished?: string;
+  /** What was found could not be kept. */
+  readonly failure?: unknown;
 }
 
 export const OUT_OF_TIME = 'The deadline came before everything was read';

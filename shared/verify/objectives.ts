@@ -61,7 +61,10 @@ function judgeRow(row: LadderRow, subject: string, now: Date): readonly Finding[
   const isLapsed = proven === undefined && once !== undefined;
   if (age <= breachAfterHours && !isLapsed) {
     if (proven !== undefined) return [];
-    const message = `None of the ${row.points} recovery points of ${shown(application)} is proven: ${lacks}`;
+    const which =
+      row.points === 1 ? 'The only recovery point' : `None of the ${row.points} recovery points`;
+    const verb = row.points === 1 ? 'is not proven' : 'is proven';
+    const message = `${which} of ${shown(application)} ${verb}: ${lacks}`;
     const hint = exactHint('NEVER_PROVEN', { application });
     return [finding('NEVER_PROVEN', subject, message, { ...hint, evidence })];
   }

@@ -93,7 +93,8 @@ function slotFindings({ name, slots, isTruncated }: JudgedSchedule, subject: str
     const share =
       own.length === 1 ? '' : `; so it was ${own.length} times in ${decided.length} slots`;
     const again = isOver ? ', and later ones were answered' : '';
-    const message = `Schedule ${shown(name)} was due at ${newest.due.toISOString()} and ${what}: ${newest.reason}${share}${again}`;
+    const why = newest.reason === 'no backup' ? '' : `: ${newest.reason}`;
+    const message = `Schedule ${shown(name)} was due at ${timeText(newest.due)} and ${what}${why}${share}${again}`;
     const evidence = {
       count: own.length,
       judgedSlots: decided.length,
@@ -114,7 +115,12 @@ function slotText({ due, backup, phase, reason, heldBackBy }: JudgedSlot): strin
       : [`${plain(backup)}${phase === undefined ? '' : ` (${plain(phase)})`}`]),
     ...(heldBackBy === undefined ? [] : [`held back by ${heldBackBy}`]),
   ];
-  return `${due.toISOString()}: ${parts.join(', ')}`;
+  return `${timeText(due)}: ${parts.join(', ')}`;
+}
+
+/** Slots fall on full seconds. */
+function timeText(time: Date): string {
+  return time.toISOString().replace('.000Z', 'Z');
 }
 
 function gone(label: string, { url, facts }: ScheduleQuestion): Finding {

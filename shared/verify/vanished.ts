@@ -93,7 +93,8 @@ function goneBackup(facts: BackupFacts, lastSeenAt: string, now: Date): readonly
       ...(expiresAt === undefined ? {} : { expiresAt }),
       lastSeenAt,
       missedAt: now.toISOString(),
-      wasComplete: completeness === 'complete',
+      // What Velero calls failed is no backup that anybody could miss.
+      wasComplete: completeness === 'complete' && resource.phase !== 'Failed',
     },
   ];
 }

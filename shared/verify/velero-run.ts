@@ -38,9 +38,22 @@ export async function verifyVeleroLocation(run: LocationRun): Promise<LocationOu
     return cutShort(seen);
   }
   const judgement = await judge(run, root, keeper.previous, seen);
-  const outcome = await writeDown(run, begun.runId, keeper, seen, judgement);
-  await endRun(deps.state, begun, deps.clock.now(), options);
-  return outcome;
+  const { findings, verdicts, rows, unchecked, measures } = judgement;
+  const outcome: LocationOutcome = {
+    findings,
+    verdicts,
+    measures: { ...measuresOf(seen.backups, seen.repositories), ...measures },
+    ...(seen.backups.isComplete && { ladder: ladderOf(run, begun.runId, rows, unchecked) }),
+  };
+  try {
+    const written = await writeDown(run, begun.runId, keeper, seen, judgement, outcome);
+    await endRun(deps.state, begun, deps.clock.now(), options);
+    return written;
+  } catch (error) {
+    deps.signal?.throwIfAborted();
+    // What was found is told, also where it cannot be kept.
+    return { ...outcome, failure: error };
+  }
 }
 
 interface Seen {
@@ -168,6 +181,7 @@ async function judge(
     facts: backups.facts,
     isComplete: backups.isComplete,
     tampered: backups.tampered,
+    unread: backups.unread,
     previous,
     cluster,
     repositories: byNamespace(repositories.looks),
@@ -231,8 +245,9 @@ async function writeDown(
   run: LocationRun,
   runId: string,
   keeper: LookKeeper,
-  { backups, repositories }: Seen,
+  { backups }: Seen,
   judgement: LocationJudgement,
+  outcome: LocationOutcome,
 ): Promise<LocationOutcome> {
   const { deps, config, location, now } = run;
   const { identity } = location;
@@ -258,15 +273,11 @@ async function writeDown(
     marks: marksAfter(marks, planned, standings),
     tampered: backups.tampered,
   });
-  const { findings, verdicts } = judgement;
-  const measures = {
-    ...measuresOf(backups, repositories),
-    proofsWritten: planned.length,
-    ...judgement.measures,
-  };
-  if (!isComplete) return { findings, verdicts, measures };
-  const ladder = ladderOf(run, runId, judgement.rows, judgement.unchecked);
-  await saveLadder(deps, identity, ladder, config.application);
-  await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
-  return { findings, verdicts, measures, ladder };
+  const measures = { ...outcome.measures, proofsWritten: planned.length };
+  const { ladder, findings } = outcome;
+  if (ladder !== undefined) {
+    await saveLadder(deps, identity, ladder, config.application);
+    await appendRun(deps, identity, { runId, at: now, ladder, findings, measures });
+  }
+  return { ...outcome, measures };
 }

@@ -39,19 +39,32 @@ export async function verify(
     return look;
   };
   const outcomes: LocationOutcome[] = [];
-  const failures: { readonly url: string; readonly error: unknown }[] = [];
+  const failures: Failed[] = [];
   for (const location of inOrder(deps.locations)) {
     try {
       const cluster = await clusterOf(location.place.cluster);
       const run: LocationRun = { deps, config, location, runId, now, deadline: own, cluster };
       const { layout } = location.place;
-      outcomes.push(await (layout === 'kopia' ? verifyKopiaLocation : verifyVeleroLocation)(run));
+      const verifyLocation = layout === 'kopia' ? verifyKopiaLocation : verifyVeleroLocation;
+      const outcome = await verifyLocation(run);
+      outcomes.push(outcome);
+      if (outcome.failure !== undefined) {
+        failures.push({ url: location.reader.url, error: outcome.failure, isJudged: true });
+      }
     } catch (error) {
       deps.signal?.throwIfAborted();
-      failures.push({ url: location.reader.url, error });
+      failures.push({ url: location.reader.url, error, isJudged: false });
     }
   }
   return reportOf(deps, config, { runId, now }, outcomes, failures);
+}
+
+/** What could not be carried out at one location. */
+interface Failed {
+  readonly url: string;
+  readonly error: unknown;
+  /** It was looked at all the same: what was found could not be kept. */
+  readonly isJudged: boolean;
 }
 
 /** Replicas are compared with what their source was just seen to be. */
@@ -73,7 +86,7 @@ function reportOf(
   config: VerifyConfig,
   run: { readonly runId: string; readonly now: Date },
   outcomes: readonly LocationOutcome[],
-  failures: readonly { readonly url: string; readonly error: unknown }[],
+  failures: readonly Failed[],
 ): Report {
   const measures: Record<string, number> = { locations: outcomes.length };
   for (const outcome of outcomes) {
@@ -82,7 +95,7 @@ function reportOf(
       measures[name] = known === undefined ? value : combined(name, known, value);
     }
   }
-  const unreadable = failures.map(({ url, error }) => errorOf(url, error));
+  const unreadable = failures.map(({ url, error }) => errorOf(url, error, deps.state.url));
   const unfinished = outcomes.find((each) => each.unfinished !== undefined)?.unfinished;
   const ladders = outcomes.flatMap(({ ladder }) => ladder ?? []);
   return {
@@ -102,10 +115,15 @@ function reportOf(
       ...(config.backup !== undefined && { backup: config.backup }),
       ...(config.since !== undefined && { since: config.since.toISOString() }),
     },
-    verdicts: [...outcomes.flatMap(({ verdicts }) => verdicts), ...unreadable.map(uncheckedOf)],
+    verdicts: [
+      ...outcomes.flatMap(({ verdicts }) => verdicts),
+      ...failures.flatMap(({ url, isJudged }, at) =>
+        isJudged ? [] : uncheckedOf(url, unreadable[at]),
+      ),
+    ],
     findings: sorted([
       ...outcomes.flatMap(({ findings }) => findings),
-      ...unreadable.map(unreadableFinding),
+      ...unreadable.map((each) => unreadableFinding(each, deps.state.url)),
     ]),
     actions: [],
     measures,
@@ -115,23 +133,27 @@ function reportOf(
   };
 }
 
-function errorOf(subject: string, error: unknown): ReportError {
+/** What fails in the state is no fact about the location, and the same for all of them. */
+function errorOf(url: string, error: unknown, stateUrl: string): ReportError {
   if (error instanceof DrydockError) {
     const { code, failure, message, hint } = error;
+    const subject = message.includes(`"${stateUrl}`) ? stateUrl : url;
     return { subject, code, failure, message, hint };
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const hint = 'This is a defect; please report it with the command';
-  return { subject, code: 'UNEXPECTED', failure: 'operation', message, hint };
+  return { subject: url, code: 'UNEXPECTED', failure: 'operation', message, hint };
 }
 
-function uncheckedOf({ subject, message }: ReportError): Verdict {
-  return { kind: 'unchecked', subject, reason: message };
+function uncheckedOf(subject: string, error: ReportError | undefined): Verdict {
+  return { kind: 'unchecked', subject, reason: error?.message ?? 'it could not be looked at' };
 }
 
 /** What pages is a finding: an error alone would be seen by whoever reads the report. */
-function unreadableFinding({ subject, code, message, hint }: ReportError): Finding {
-  return finding('LOCATION_UNREADABLE', subject, message, { hint, evidence: { error: code } });
+function unreadableFinding(error: ReportError, stateUrl: string): Finding {
+  const { subject, code, message, hint } = error;
+  const kind = subject === stateUrl ? 'STATE_UNUSABLE' : 'LOCATION_UNREADABLE';
+  return finding(kind, subject, message, { hint, evidence: { error: code } });
 }
 
 /** The worst first; what is the same finding is said once. */

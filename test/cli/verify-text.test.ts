@@ -88,7 +88,7 @@ describe('the text of drydock verify', () => {
     expect(shown).toContain('No application was found');
     expect(shown).toMatch(/^unchecked: the cluster "prod" could not be asked$/m);
     expect(shown).toMatch(/^Unfinished: The deadline came first$/m);
-    expect(shown).toMatch(/\nUnfinished after 1 min 30 s; 1 unchecked\n$/);
+    expect(shown).toMatch(/\nUnfinished after 1 min 30 s; 1 unchecked \(velero\)\n$/);
   });
 
   test('says why there is no ladder when older backups were never looked at', () => {

@@ -66,6 +66,17 @@ describe('the cluster as one more witness', () => {
     expect(findingOf(report, 'BACKUP_PHASE_DISAGREES')).toMatchObject({ severity: 'critical' });
   });
 
+  test('a backup that Velero is deleting proves nothing, whole as its objects may be', async () => {
+    const world = await clusterWorld((lists) => {
+      const backup = named(lists, 'backups', 'frequent-20261121105615');
+      backup.status = { ...backup.status, phase: 'Deleting' };
+    });
+    const row = rowOf(await runIn(world), 'shop');
+    expect(row.newest).toMatchObject({ point: 'frequent-20261121105615', rung: 'reported' });
+    expect(row.why[0]).toContain('deleting');
+    expect(row.proven?.point).toBe('frequent-20261121105415');
+  });
+
   test('knows what the bucket lost before anybody had looked at it', async () => {
     const world = await clusterWorld();
     await removeBelow(world.store, 'backups/platform-manual/');

@@ -51,6 +51,7 @@ const question: LocationQuestion = {
   root: {
     backups: new Map(),
     foreignFolders: [],
+    nestedRoots: [],
     repositories: [],
     resticNamespaces: [],
     strayObjects: { count: 0, examples: [] },
@@ -58,6 +59,7 @@ const question: LocationQuestion = {
   facts: all,
   isComplete: true,
   tampered: [],
+  unread: new Map(),
   previous: undefined,
   cluster: undefined,
   repositories: new Map(),
@@ -82,7 +84,7 @@ test('such a backup is no proven point, unless the cluster says that it holds al
   const whyOf = (claims: readonly ClusterClaim[] | undefined) =>
     judgePoints(
       { ...question, facts: [...all, cut] },
-      { findings: [], schedules: undefined, claims, unchecked: [] },
+      { findings: [], schedules: undefined, claims, deleting: new Set<string>(), unchecked: [] },
     )
       .standings.find(({ standing }) => standing.backup === 'b25')
       ?.standing.why.join();
@@ -101,7 +103,13 @@ test('a replica gets the time that the backups of its source usually take, and t
       resource: { ...resource(), ...each.resource, completedAt: completedAt ?? '' },
     };
   });
-  const cluster = { findings: [], schedules: undefined, claims: undefined, unchecked: [] };
+  const cluster = {
+    findings: [],
+    schedules: undefined,
+    claims: undefined,
+    deleting: new Set<string>(),
+    unchecked: [],
+  };
   const [row] = judgePoints({ ...question, facts: slow, isReplica: true }, cluster).rows;
   expect(row?.breachAfterHours).toBe(24 + 5 + 1 + 2);
 });

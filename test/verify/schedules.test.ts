@@ -202,9 +202,9 @@ describe('a slot', () => {
     expect(over.findings[0]).toMatchObject({
       subject: 's3://backups/prod schedule daily',
       message:
-        'Schedule "daily" was due at 2026-11-23T01:00:00.000Z and no backup was made: no backup; so it was 2 times in 7 slots, and later ones were answered',
+        'Schedule "daily" was due at 2026-11-23T01:00:00Z and no backup was made; so it was 2 times in 7 slots, and later ones were answered',
       evidence: {
-        slots: ['2026-11-22T01:00:00.000Z: no backup', '2026-11-23T01:00:00.000Z: no backup'],
+        slots: ['2026-11-22T01:00:00Z: no backup', '2026-11-23T01:00:00Z: no backup'],
       },
     });
     expect(over.findings[0]?.hint).toContain('velero backup create --from-schedule daily');

@@ -101,7 +101,7 @@ describe('a backup', () => {
 
   test('of the same name and another uid has replaced it', () => {
     const result = run(look([backup('a')]), ['a'], NOW, new Map([['a', 'another']]));
-    expect(codes(result)).toEqual([`BACKUP_REPLACED warning ${URL}/backups/a`]);
+    expect(codes(result)).toEqual([`BACKUP_REPLACED error ${URL}/backups/a`]);
     expect(result.findings[0]?.evidence).toMatchObject({ uid: 'uid-of-a', uidNow: 'another' });
     expect(result.gone).toHaveLength(1);
   });

@@ -90,10 +90,13 @@ function disagreement(read: BackupRead, summary: ContentsSummary): readonly Find
   return [
     finding('CONTENTS_DISAGREE', read.subject, message, {
       evidence,
-      ...(why !== undefined && { severity: 'warning' }),
+      ...(why !== undefined && { severity: 'warning', hint: EXPLAINED_HINT }),
     }),
   ];
 }
+
+const EXPLAINED_HINT =
+  'Read the errors of the backup with "velero backup describe <backup> --details", remove their cause, and take a new backup';
 
 /**
  * Velero lists an object before it takes it, and one that it then fails to take stays listed; each

@@ -10,7 +10,7 @@ import {
   RESTIC,
   repositoryPrefix,
 } from '../layout.ts';
-import { counted, EXAMPLES_MAX, examplesOf } from './plain.ts';
+import { counted, EXAMPLES_MAX, examplesOf, plain } from './plain.ts';
 
 /** What lies below the root of a backup storage location, without a look into any object. */
 export interface VeleroRoot {
@@ -22,6 +22,8 @@ export interface VeleroRoot {
   readonly repositories: readonly string[];
   /** Namespaces that have a restic repository. */
   readonly resticNamespaces: readonly string[];
+  /** Folders that are Velero roots themselves, looked for where this is none: it is too high. */
+  readonly nestedRoots: readonly string[];
   /** Objects below `backups/` that lie in no backup's folder. */
   readonly strayObjects: { readonly count: number; readonly examples: readonly string[] };
 }
@@ -29,6 +31,7 @@ export interface VeleroRoot {
 /** Of one backup; Velero's own files are always kept. */
 export const FOREIGN_FILES_MAX = 1000;
 const FOREIGN_FOLDERS_MAX = 1000;
+const NESTED_LOOKED_MAX = 20;
 
 /**
  * Lists the root: its folders, those of the repositories, and everything below `backups/` in one go.
@@ -40,9 +43,10 @@ export async function readRoot(
   options: CallOptions = {},
 ): Promise<VeleroRoot> {
   const foreignFolders: string[] = [];
+  let isRoot = false;
   for await (const folder of reader.listDirectories('', options)) {
-    if (isVeleroFolder(folder) || foreignFolders.length >= FOREIGN_FOLDERS_MAX) continue;
-    foreignFolders.push(folder.slice(0, -1));
+    if (isVeleroFolder(folder)) isRoot = true;
+    else if (foreignFolders.length < FOREIGN_FOLDERS_MAX) foreignFolders.push(folder.slice(0, -1));
   }
   const namespacesBelow = async (prefix: string): Promise<readonly string[]> => {
     const folders = await Array.fromAsync(reader.listDirectories(prefix, options));
@@ -51,9 +55,27 @@ export async function readRoot(
   return {
     ...(await listBackups(reader, options)),
     foreignFolders,
+    nestedRoots: isRoot ? [] : await rootsAmong(reader, foreignFolders, options),
     repositories: (await namespacesBelow(KOPIA)).map(repositoryPrefix),
     resticNamespaces: await namespacesBelow(RESTIC),
   };
+}
+
+/** Who names a prefix that is one folder too high is told which one it may be. */
+async function rootsAmong(
+  reader: ObjectReader,
+  folders: readonly string[],
+  options: CallOptions,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const folder of folders.slice(0, NESTED_LOOKED_MAX)) {
+    for await (const below of reader.listDirectories(`${folder}/`, options)) {
+      if (below !== BACKUPS) continue;
+      found.push(folder);
+      break;
+    }
+  }
+  return found;
 }
 
 async function listBackups(
@@ -86,11 +108,36 @@ async function listBackups(
   };
 }
 
+/** Neither a backup nor a repository: a wrong prefix, an emptied bucket, or one not used yet. */
+function isEmpty({ backups, repositories, resticNamespaces, strayObjects }: VeleroRoot): boolean {
+  return (
+    backups.size === 0 &&
+    repositories.length === 0 &&
+    resticNamespaces.length === 0 &&
+    strayObjects.count === 0
+  );
+}
+
 /** What the layout of the root alone tells (check V1). */
 export function rootFindings(root: VeleroRoot, url: string): readonly Finding[] {
   const findings: Finding[] = [];
-  const { foreignFolders, resticNamespaces, strayObjects } = root;
-  if (foreignFolders.length > 0) {
+  const { foreignFolders, nestedRoots, resticNamespaces, strayObjects } = root;
+  if (isEmpty(root)) {
+    const [first] = nestedRoots;
+    const there = `${url.replace(/\/$/, '')}/${plain(first ?? '')}`;
+    const message = `There is no Velero backup at "${url}"`;
+    const nested = examplesOf(nestedRoots);
+    findings.push(
+      first === undefined
+        ? finding('ROOT_EMPTY', url, message)
+        : finding('ROOT_EMPTY', url, message, {
+            hint: `Did you mean "${there}"? It has a folder backups/`,
+            evidence: { roots: nested },
+          }),
+    );
+  }
+  // Above a root its neighbours are none of Velero's.
+  if (foreignFolders.length > 0 && nestedRoots.length === 0) {
     const message = `Velero calls the location Unavailable for ${counted(foreignFolders.length, 'foreign folder')} beside backups/`;
     const folders = examplesOf(foreignFolders);
     findings.push(finding('ROOT_FOREIGN_FOLDER', url, message, { evidence: { folders } }));

@@ -98,6 +98,11 @@ export class VeleroObjects {
     }
   }
 
+  /** As a lifecycle rule or a wrong mount leaves a root. */
+  removeAll(): void {
+    this.#objects.clear();
+  }
+
   move(file: string, key: string): void {
     this.putKey(key, this.bytes(file), this.#objects.get(this.key(file))?.lastModified);
     this.remove(file);

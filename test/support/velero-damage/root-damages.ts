@@ -26,6 +26,9 @@ function cutUpload(done: number): VeleroDamage {
 }
 
 export const ROOT_DAMAGES: readonly VeleroDamage[] = [
+  damage({ name: 'emptied', title: 'Everything was removed', raises: ['ROOT_EMPTY'] }, (objects) =>
+    objects.removeAll(),
+  ),
   damage(
     {
       name: 'foreign-folder',

@@ -34,10 +34,10 @@ test('the real root: every backup with its files, from one listing', async () =>
   expect(root.backups.get('media-csi')).toHaveLength(9);
 });
 
-test('an empty root has nothing, and nothing to find', async () => {
+test('an empty root has nothing, which is told', async () => {
   const root = await readRoot(prefixedReader(await readerOf(), 'elsewhere/'));
   expect([root.backups.size, root.repositories]).toEqual([0, []]);
-  expect(rootFindings(root, 'u')).toEqual([]);
+  expect(rootFindings(root, 'u')).toMatchObject([{ code: 'ROOT_EMPTY', subject: 'u' }]);
 });
 
 test('names ascend as names do, not as keys', async () => {
