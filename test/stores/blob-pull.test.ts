@@ -60,15 +60,15 @@ async function given(key: string, bytes: Buffer): Promise<ObjectInfo> {
   return { key, sizeBytes: bytes.length, etag: 'e', lastModified, checksums: hasher.digest() };
 }
 
-function copying(endpoint = proxy.endpoint) {
+function copying(vendor: PullSource['vendor'] = 's3') {
   let info: ObjectInfo | undefined;
   const source: PullSource = {
-    vendor: 's3',
+    vendor,
     reader: { url: 's3://source', stat: async () => info },
     address: async () => files.url,
   };
   const copy = blobServerCopy({
-    container: azurite.container('target', { endpoint }),
+    container: azurite.container('target', { endpoint: proxy.endpoint }),
     source,
     sizes: { ...BLOB_PULL_SIZES, blockBytes: BLOCK_BYTES },
   });
@@ -125,6 +125,38 @@ describe('a pull to Blob storage', () => {
     expect(pulls).toEqual([]);
     const arrived = await azurite.container('target').getBlobClient('continued').downloadToBuffer();
     expect(arrived.equals(bytes)).toBe(true);
+  });
+
+  test('of parts that were wrong begins again from its first one', async () => {
+    const bytes = randomBytes(3 * BLOCK_BYTES);
+    const info = await given('altered', bytes);
+    for (let turn = 0; turn < 2; turn += 1) {
+      served = randomBytes(3 * BLOCK_BYTES);
+      await expect(copying()(info)).rejects.toMatchObject({ code: 'corrupt' });
+    }
+    served = bytes;
+    await copying()(info);
+    const arrived = await azurite.container('target').getBlobClient('altered').downloadToBuffer();
+    expect(arrived.equals(bytes)).toBe(true);
+  });
+
+  test('from Blob storage is one request, for this version alone', async () => {
+    const info = await given('copied', randomBytes(100));
+    const { md5 = '' } = info.checksums ?? {};
+    const since = proxy.seen.length;
+    await copying('blob')(info, { md5 });
+    const requests = proxy.seen.slice(since);
+    expect(requests).toHaveLength(1);
+    expect(requests[0]?.headers).toMatchObject({
+      'x-ms-source-if-match': '"e"',
+      'x-ms-requires-sync': 'true',
+    });
+    decide = () => blobRefusal(412, 'SourceConditionNotMet');
+    const call = copying('blob')(info, { md5 });
+    await expect(call).rejects.toMatchObject({ code: 'changed' });
+    const created = copying('blob')(info, { md5 }, { condition: 'absent' });
+    await expect(created).rejects.toMatchObject({ code: 'changed' });
+    decide = () => undefined;
   });
 
   test('of parts whose checksums the service does not tell is refused', async () => {

@@ -94,6 +94,16 @@ describe('a copy by S3 itself', () => {
     expect(await target.stat('lies')).toBeUndefined();
   });
 
+  test('of a source that changed is refused by S3 itself: nothing has to be removed', async () => {
+    const info = await given('replaced', randomBytes(500));
+    await given('replaced', randomBytes(500));
+    const since = server.requests.length;
+    const call = copying(client).pull(info, 'replaced', info.checksums ?? {});
+    await expect(call).rejects.toMatchObject({ code: 'changed' });
+    const methods = server.requests.slice(since).map(({ method }) => method);
+    expect(methods).toEqual(['PUT', 'HEAD']);
+  });
+
   test('whose answer tells nothing is looked at', async () => {
     const info = await given('silent', randomBytes(500));
     const { crc64nvme = '' } = info.checksums ?? {};
