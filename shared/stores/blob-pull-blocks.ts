@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Piece } from './pull.ts';
-import type { ObjectInfo } from './store.ts';
+import type { ByteRange, ObjectInfo } from './store.ts';
 
 /**
  * Names of the blocks of a pull, and what they remember. A staged block keeps no checksum, so a block
@@ -55,7 +54,7 @@ export function endName(identity: Buffer, tries: number): string {
 export function pullState(
   identity: Buffer,
   blocks: readonly StagedBlock[],
-  pieces: readonly Piece[],
+  pieces: readonly ByteRange[],
 ): PullState {
   const sizes = new Map(blocks.map(({ name, size }) => [name, size]));
   let endedTries = 0;

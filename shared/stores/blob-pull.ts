@@ -1,4 +1,5 @@
 import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob';
+import { forEachLimited } from '../model/limited.ts';
 import { objectInfo, quoted, sourceMetadata } from './blob-objects.ts';
 import {
   blockName,
@@ -15,17 +16,15 @@ import { checkKey, shownKey } from './keys.ts';
 import {
   decidePull,
   judgedBySource,
-  type Piece,
   type PullDecision,
   type PullOptions,
   type PullSource,
   piecesOf,
   requiredProof,
   type ServerCopy,
-  severalAtOnce,
 } from './pull.ts';
 import { combineCrc64, reversedBytes } from './pull-crc64.ts';
-import type { Checksums, ObjectInfo } from './store.ts';
+import type { ByteRange, Checksums, ObjectInfo } from './store.ts';
 import { isStoreError, StoreError } from './store-error.ts';
 import { refusalOf } from './transfer.ts';
 
@@ -45,7 +44,7 @@ export const BLOB_PULL_SIZES = {
 export type BlobPullSizes = { readonly [Name in keyof typeof BLOB_PULL_SIZES]: number };
 
 /** Each keeps a connection waiting, not a buffer. */
-const BLOCKS_AT_ONCE = 4;
+const BLOCKS_AT_ONCE = { concurrency: 4, weightMax: 0 };
 
 export interface BlobPullOptions {
   /** Of the target, built with `blobClientSettings`. */
@@ -164,10 +163,15 @@ async function pullBlocks(source: PullSource, job: Job, blockBytes: number): Pro
   const identity = pullIdentity(source.reader.url, info, pieces[0]?.lengthBytes ?? 0);
   const state = pullState(identity, await stagedBlocks(job), pieces);
   const crcs = new Map(state.staged);
-  await severalAtOnce(pieces, BLOCKS_AT_ONCE, async (piece, index) => {
-    if (crcs.has(index)) return;
-    crcs.set(index, await stagePiece(source, job, { identity, state, piece, index }));
-  });
+  await forEachLimited(
+    pieces.entries(),
+    BLOCKS_AT_ONCE,
+    () => 0,
+    async ([index, piece]) => {
+      if (crcs.has(index)) return;
+      crcs.set(index, await stagePiece(source, job, { identity, state, piece, index }));
+    },
+  );
   const crc64nvme = combineCrc64(
     pieces.map(({ lengthBytes }, at) => ({ crc64nvme: crcs.get(at) ?? '0', lengthBytes })),
   );
@@ -187,7 +191,7 @@ async function pullBlocks(source: PullSource, job: Job, blockBytes: number): Pro
 interface PieceJob {
   readonly identity: Buffer;
   readonly state: PullState;
-  readonly piece: Piece;
+  readonly piece: ByteRange;
   readonly index: number;
 }
 

@@ -1,5 +1,12 @@
 import { readCost } from './storage-class.ts';
-import type { CallOptions, Checksums, ObjectInfo, ObjectReader, WriteOptions } from './store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  Checksums,
+  ObjectInfo,
+  ObjectReader,
+  WriteOptions,
+} from './store.ts';
 import { isStoreError, StoreError } from './store-error.ts';
 
 /** Whether an object may take the short way, and by which checksum its bytes are proven there. */
@@ -109,43 +116,14 @@ export async function judgedBySource(
   }
 }
 
-/** Where the bytes of a part lie in the object. */
-export interface Piece {
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-}
-
 const MEBIBYTE = 1024 * 1024;
 
 /** Pieces of `pieceBytes`, larger in whole MiB where there would be more than `piecesMax`. */
-export function piecesOf(sizeBytes: number, pieceBytes: number, piecesMax: number): Piece[] {
+export function piecesOf(sizeBytes: number, pieceBytes: number, piecesMax: number): ByteRange[] {
   const leastBytes = Math.ceil(sizeBytes / piecesMax / MEBIBYTE) * MEBIBYTE;
   const each = pieceBytes * piecesMax >= sizeBytes ? pieceBytes : leastBytes;
   return Array.from({ length: Math.ceil(sizeBytes / each) }, (_, at) => ({
     offsetBytes: at * each,
     lengthBytes: Math.min(each, sizeBytes - at * each),
   }));
-}
-
-/** Runs `work` over all `items`, some at once; after a failure no further one is begun. */
-export async function severalAtOnce<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T, index: number) => Promise<void>,
-): Promise<void> {
-  const waiting = items.entries();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of waiting) {
-      if (failed) return;
-      try {
-        await work(item, index);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, worker));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

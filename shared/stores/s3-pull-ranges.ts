@@ -4,7 +4,6 @@ import { checkKey, shownKey } from './keys.ts';
 import {
   decidePull,
   judgedBySource,
-  type Piece,
   type PullDecision,
   type PullOptions,
   piecesOf,
@@ -26,7 +25,7 @@ import {
   uploadLabel,
   urlOf,
 } from './s3-pull-upload.ts';
-import type { Checksums, ObjectInfo, ObjectReader } from './store.ts';
+import type { ByteRange, Checksums, ObjectInfo, ObjectReader } from './store.ts';
 
 /** Two of them are in memory: one being read, one being sent. */
 const PART_SIZE_BYTES = 16 * 1024 * 1024;
@@ -100,7 +99,7 @@ async function copyRanges(
 }
 
 interface Division {
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly ByteRange[];
   readonly proof: 'crc64nvme' | 'md5';
 }
 
@@ -146,7 +145,7 @@ interface PieceBytes {
 async function readPiece(
   source: ObjectReader,
   { info, options }: Job,
-  range: Piece,
+  range: ByteRange,
   whole: Hasher,
 ): Promise<PieceBytes> {
   const { signal } = options;

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { compareChecksums, createHasher } from './checksum.ts';
 import { shownKey } from './keys.ts';
-import type { Piece, PullOptions } from './pull.ts';
+import type { PullOptions } from './pull.ts';
 import { combineCrc64 } from './pull-crc64.ts';
 import { translateS3Error } from './s3-errors.ts';
 import {
@@ -26,7 +26,7 @@ import {
   vouchedChecksums,
 } from './s3-objects.ts';
 import { PARTS_MAX } from './s3-upload.ts';
-import type { CallOptions, Checksums, ObjectInfo } from './store.ts';
+import type { ByteRange, CallOptions, Checksums, ObjectInfo } from './store.ts';
 import { isStoreError } from './store-error.ts';
 import { refusalOf } from './transfer.ts';
 
@@ -64,7 +64,7 @@ export const PULL_PARTS_MAX = PARTS_MAX - 1;
 export function uploadLabel(
   url: string,
   source: ObjectInfo,
-  pieces: readonly Piece[],
+  pieces: readonly ByteRange[],
   options: PullOptions,
 ): Buffer {
   const { key, etag, sizeBytes } = source;
@@ -76,7 +76,7 @@ export function uploadLabel(
 export async function openUpload(
   target: S3PullTarget,
   label: Buffer,
-  pieces: readonly Piece[],
+  pieces: readonly ByteRange[],
   options: PullOptions,
 ): Promise<PullUpload> {
   const { crc64nvme = '', md5 = '' } = await labelChecksums(label);
@@ -126,7 +126,10 @@ async function beginUpload(
   return UploadId;
 }
 
-function usableParts(parts: readonly Part[], pieces: readonly Piece[]): Map<number, PulledPart> {
+function usableParts(
+  parts: readonly Part[],
+  pieces: readonly ByteRange[],
+): Map<number, PulledPart> {
   const usable = new Map<number, PulledPart>();
   for (const { PartNumber = 0, Size, ETag, ChecksumCRC64NVME } of parts) {
     const piece = pieces[PartNumber - 1];
@@ -138,7 +141,7 @@ function usableParts(parts: readonly Part[], pieces: readonly Piece[]): Map<numb
 }
 
 export function inOrder(
-  pieces: readonly Piece[],
+  pieces: readonly ByteRange[],
   parts: ReadonlyMap<number, PulledPart>,
 ): PulledPart[] {
   return pieces.flatMap((_, at) => parts.get(at) ?? []);
@@ -146,7 +149,7 @@ export function inOrder(
 
 /** The checksum of the whole, from those that the store computed of the parts. */
 export function combinedCrc(
-  pieces: readonly Piece[],
+  pieces: readonly ByteRange[],
   parts: ReadonlyMap<number, PulledPart>,
 ): string {
   return combineCrc64(

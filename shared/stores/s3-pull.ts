@@ -1,16 +1,15 @@
 import { CopyObjectCommand, type S3Client, UploadPartCopyCommand } from '@aws-sdk/client-s3';
+import { forEachLimited } from '../model/limited.ts';
 import { compareChecksums } from './checksum.ts';
 import { checkKey, shownKey } from './keys.ts';
 import {
   decidePull,
   judgedBySource,
-  type Piece,
   type PullOptions,
   type PullSource,
   piecesOf,
   requiredProof,
   type ServerCopy,
-  severalAtOnce,
 } from './pull.ts';
 import { hexOf, quoted, sourceMetadata, unquoted, vouchedChecksums } from './s3-objects.ts';
 import {
@@ -27,7 +26,7 @@ import {
   uploadLabel,
   urlOf,
 } from './s3-pull-upload.ts';
-import type { Checksums, ObjectInfo, ObjectStore } from './store.ts';
+import type { ByteRange, Checksums, ObjectInfo, ObjectStore } from './store.ts';
 import { isStoreError, StoreError } from './store-error.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -38,7 +37,7 @@ export const S3_PULL_SIZES = { copyBytesMax: 5_000_000_000, partBytes: 512 * MEB
 export type S3PullSizes = { readonly [Name in keyof typeof S3_PULL_SIZES]: number };
 
 /** Each keeps a connection waiting, not a buffer. */
-const PARTS_AT_ONCE = 4;
+const PARTS_AT_ONCE = { concurrency: 4, weightMax: 0 };
 
 export interface S3PullOptions {
   /** Of the target; reads the source's bucket with the same credentials, see `sameS3Service`. */
@@ -178,9 +177,14 @@ async function copyParts(place: S3PullOptions, job: Job, partBytes: number): Pro
   const upload = await openUpload(target, label, pieces, options);
   const parts = new Map(upload.parts);
   try {
-    await severalAtOnce(pieces, PARTS_AT_ONCE, async (piece, index) => {
-      if (!parts.has(index)) parts.set(index, await copyPart(place, job, upload, piece, index));
-    });
+    await forEachLimited(
+      pieces.entries(),
+      PARTS_AT_ONCE,
+      () => 0,
+      async ([index, piece]) => {
+        if (!parts.has(index)) parts.set(index, await copyPart(place, job, upload, piece, index));
+      },
+    );
     const crc64nvme = combinedCrc(pieces, parts);
     compareChecksums(urlOf(target), { crc64nvme: expected.crc64nvme ?? '' }, { crc64nvme });
     const whole = { crc64nvme, sizeBytes: info.sizeBytes };
@@ -195,7 +199,7 @@ async function copyPart(
   place: S3PullOptions,
   job: Job,
   { uploadId }: PullUpload,
-  { offsetBytes, lengthBytes }: Piece,
+  { offsetBytes, lengthBytes }: ByteRange,
   index: number,
 ): Promise<PulledPart> {
   const { target, options } = job;

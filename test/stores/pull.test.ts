@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../shared/stores/memory.ts';
-import {
-  decidePull,
-  judgedBySource,
-  piecesOf,
-  requiredProof,
-  severalAtOnce,
-} from '../../shared/stores/pull.ts';
+import { decidePull, judgedBySource, piecesOf, requiredProof } from '../../shared/stores/pull.ts';
 import { StoreError, type StoreErrorCode } from '../../shared/stores/store-error.ts';
 import { systemClock } from '../support/clock.ts';
 
@@ -62,39 +56,6 @@ test('piecesOf() covers an object once, within the limits', () => {
     },
   );
   fc.assert(property, { numRuns: 200 });
-});
-
-describe('severalAtOnce()', () => {
-  test('does everything once, no more at once than it may', async () => {
-    let running = 0;
-    let most = 0;
-    const done: number[] = [];
-    await severalAtOnce([...Array(20).keys()], 3, async (item, index) => {
-      running += 1;
-      most = Math.max(most, running);
-      await Promise.resolve();
-      running -= 1;
-      expect(item).toBe(index);
-      done.push(item);
-    });
-    expect(done.toSorted((a, b) => a - b)).toEqual([...Array(20).keys()]);
-    expect(most).toBe(3);
-  });
-
-  test('begins nothing after a failure, and waits for what is under way', async () => {
-    const begun: number[] = [];
-    let ended = 0;
-    const call = severalAtOnce([0, 1, 2, 3, 4, 5], 2, async (item) => {
-      begun.push(item);
-      await Promise.resolve();
-      if (item === 1) throw new Error('broken');
-      await new Promise((resolve) => setImmediate(resolve));
-      ended += 1;
-    });
-    await expect(call).rejects.toThrow('broken');
-    expect(begun).toEqual([0, 1]);
-    expect(ended).toBe(1);
-  });
 });
 
 describe('judgedBySource()', () => {
