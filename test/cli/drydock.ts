@@ -30,7 +30,8 @@ export interface SpawnOptions {
 }
 
 /** Variables of the machine that would change what the command finds. */
-export const FOREIGN = /^(AWS_|AZURE_|KUBE|DRYDOCK_|XDG_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST|TEST$)/;
+export const FOREIGN =
+  /^(AWS_|AZURE_|KUBE|DRYDOCK_|XDG_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST|TEST$)/;
 
 /** Built from the sources before the tests began. */
 const built = (): string | undefined => process.env[LAUNCHER_VARIABLE];
