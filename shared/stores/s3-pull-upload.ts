@@ -41,7 +41,7 @@ export interface S3PullTarget {
 /** A multipart upload under way, this run's or one that an earlier run began for the same thing. */
 export interface PullUpload {
   readonly uploadId: string;
-  /** Parts that are there, by index of their piece: of the right length, with a checksum. */
+  /** Parts that are there, by index of their piece, with the checksum that proves their bytes. */
   readonly parts: ReadonlyMap<number, PulledPart>;
 }
 
@@ -131,9 +131,8 @@ function usableParts(
   pieces: readonly ByteRange[],
 ): Map<number, PulledPart> {
   const usable = new Map<number, PulledPart>();
-  for (const { PartNumber = 0, Size, ETag, ChecksumCRC64NVME } of parts) {
-    const piece = pieces[PartNumber - 1];
-    if (piece === undefined || Size !== piece.lengthBytes) continue;
+  for (const { PartNumber = 0, ETag, ChecksumCRC64NVME } of parts) {
+    if (pieces[PartNumber - 1] === undefined) continue;
     if (ETag === undefined || ChecksumCRC64NVME === undefined) continue;
     usable.set(PartNumber - 1, { etag: unquoted(ETag), crc64nvme: hexOf(ChecksumCRC64NVME) });
   }

@@ -142,13 +142,13 @@ describe('an upload that was broken off', () => {
   const memory = memoryStore('memory', systemClock);
   const ranged = (reader: ObjectReader) =>
     s3RangedCopy({ client, bucket: 'target', source: reader, partBytes: PART_BYTES });
-  const dying = (): ObjectReader => {
+  const dying = (reader: ObjectReader = memory): ObjectReader => {
     let reads = 0;
     return {
       ...memory,
       read: (...args) => {
         reads += 1;
-        return reads === 3 ? Promise.reject(new Error('killed')) : memory.read(...args);
+        return reads === 3 ? Promise.reject(new Error('killed')) : reader.read(...args);
       },
     };
   };
@@ -189,6 +189,13 @@ describe('an upload that was broken off', () => {
     const lies = ranged(liar).pull(info, 'again', info.checksums ?? {});
     await expect(lies).rejects.toMatchObject({ code: 'corrupt' });
     expect(server.unfinishedUploads('target')).toBe(0);
+    // Nor parts that are not what the source says by now.
+    const brokenLies = ranged(dying(liar)).pull(info, 'again', info.checksums ?? {});
+    await expect(brokenLies).rejects.toThrow('killed');
+    const honest = ranged(memory).pull(info, 'again', info.checksums ?? {});
+    await expect(honest).rejects.toMatchObject({ code: 'corrupt' });
+    expect(await target.stat('again')).toBeUndefined();
+    expect(server.unfinishedUploads('target')).toBe(0);
     await expect(break_()).rejects.toThrow('killed');
     const since = server.requests.length;
     await ranged(memory).pull(info, 'again', info.checksums ?? {});
@@ -201,16 +208,21 @@ describe('an upload that was broken off', () => {
     const info = await given('known', bytes, memory);
     const { crc64nvme = '' } = (await given('known', bytes)).checksums ?? {};
     await expect(ranged(dying()).pull(info, 'known', { crc64nvme })).rejects.toThrow('killed');
-    let reads = 0;
+    const reads: unknown[] = [];
     const counting: ObjectReader = {
       ...memory,
-      read: (...args) => {
-        reads += 1;
-        return memory.read(...args);
+      read: (key, options) => {
+        reads.push(options);
+        return memory.read(key, options);
       },
     };
     await ranged(counting).pull(info, 'known', { crc64nvme });
-    expect(reads).toBe(2);
+    const range = (at: number) => ({ offsetBytes: at * PART_BYTES, lengthBytes: PART_BYTES });
+    const ifMatch = info.etag;
+    expect(reads).toEqual([
+      { range: range(2), ifMatch },
+      { range: range(3), ifMatch },
+    ]);
     expect((await arrived('known')).equals(bytes)).toBe(true);
   });
 });
