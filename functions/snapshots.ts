@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { NamedLocation } from '../shared/config/config.ts';
 import { ASKING_DEFAULTS, asking } from '../shared/snapshots/asking.ts';
 import type { SnapshotWitness } from '../shared/snapshots/snapshot-witness.ts';
+import type { DescribeKey } from '../shared/stores/settings.ts';
 import type { StoreContext } from './stores.ts';
 
 /**
@@ -39,4 +40,19 @@ export async function snapshotWitnessOf(
     { env, readFile: (path: string) => readFile(path, 'utf8') },
     ask,
   );
+}
+
+/** Who can say whether the KMS keys of these snapshots can be used, by the same identity. */
+export async function snapshotKeysOf(
+  { snapshots, access }: NamedLocation,
+  { env }: StoreContext,
+): Promise<DescribeKey | undefined> {
+  if (snapshots?.kind !== 'aws') return undefined;
+  const { kmsKeys } = await import('./clients/kms.ts');
+  const { region, endpoint, roleArn = access.roleArn } = snapshots;
+  if (roleArn === undefined)
+    return kmsKeys({ region, ...(endpoint !== undefined && { endpoint }) });
+  const { roleCredentials } = await import('./clients/identity.ts');
+  const credentials = roleCredentials(roleArn, region, env);
+  return kmsKeys({ region, credentials, ...(endpoint !== undefined && { endpoint }) });
 }

@@ -22,7 +22,7 @@ import { openSettings } from './clients/settings.ts';
 import { openSigner } from './clients/signing.ts';
 import { startChecker } from './content-checker.ts';
 import { passwordFor } from './kopia-password.ts';
-import { snapshotWitnessOf } from './snapshots.ts';
+import { snapshotKeysOf, snapshotWitnessOf } from './snapshots.ts';
 import { openState } from './state.ts';
 import { openStore } from './stores.ts';
 import { VERSION } from './version.ts';
@@ -172,6 +172,7 @@ async function openLocation(
 ): Promise<VerifyLocation> {
   const { values: passwords } = await passwordFor(undefined, place.repositoryPassword, context.env);
   const snapshots = await snapshotWitnessOf(place, context);
+  const snapshotKeys = await snapshotKeysOf(place, context);
   const settings = await openSettings(place, context);
   const source = routes.find(({ target }) => target.name === place.name)?.source;
   return {
@@ -180,6 +181,7 @@ async function openLocation(
     reader: readOnly(metered(await openStore(place, context), meter, 'location')),
     passwords,
     ...(snapshots && { snapshots }),
+    ...(snapshotKeys && { snapshotKeys }),
     ...(settings && { settings }),
     ...(source && { replicaOf: source.name }),
   };

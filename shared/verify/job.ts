@@ -7,7 +7,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Progress } from '../model/progress.ts';
 import type { Rung } from '../model/rung.ts';
 import type { SnapshotWitness } from '../snapshots/snapshot-witness.ts';
-import type { StoreSettingsReader } from '../stores/settings.ts';
+import type { DescribeKey, StoreSettingsReader } from '../stores/settings.ts';
 import type { ObjectReader, ObjectStore } from '../stores/store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -45,6 +45,8 @@ export interface VerifyLocation {
   readonly passwords: readonly string[];
   /** Absent: nobody can say anything about snapshots for this location. */
   readonly snapshots?: SnapshotWitness;
+  /** Asks about the keys of these snapshots; absent: nobody can. */
+  readonly snapshotKeys?: DescribeKey;
   readonly settings?: StoreSettingsReader;
   /** It is the target of a route from this location: another order of writes, and a comparison. */
   readonly replicaOf?: string;

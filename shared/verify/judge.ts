@@ -48,6 +48,8 @@ export interface LocationQuestion {
   readonly repositories: ReadonlyMap<string, RepositoryLook>;
   readonly home: SnapshotHome;
   readonly answers: ReadonlyMap<string, SnapshotAnswer>;
+  /** Keys of snapshots about which nobody could tell. */
+  readonly keysUnchecked: readonly string[];
   readonly settings: StoreSettings | undefined;
   /** Of a replica: what its source was last seen to be. */
   readonly source: { readonly url: string; readonly facts: readonly BackupFacts[] } | undefined;
@@ -106,6 +108,7 @@ export function judgeLocation(question: LocationQuestion): LocationJudgement {
     ...(cluster?.unchecked ?? []),
     ...judged.unchecked,
     ...(question.isReplica && question.source === undefined ? [SOURCE_UNKNOWN] : []),
+    ...question.keysUnchecked.map((id) => `Nobody tells whether the key ${shown(id)} can be used`),
   ];
   return {
     findings,

@@ -5,7 +5,6 @@ import {
 } from '../ledger/location-look.ts';
 import { beginRun, endRun } from '../ledger/verify-run.ts';
 import type { Finding } from '../model/finding.ts';
-import type { SnapshotAnswer } from '../snapshots/snapshot-witness.ts';
 import type { BackupFacts } from '../velero/checks/backup-facts.ts';
 import { readRoot, type VeleroRoot } from '../velero/checks/root.ts';
 import { repositoryPrefix } from '../velero/layout.ts';
@@ -20,6 +19,7 @@ import { appendRun, saveLadder } from './memory.ts';
 import { marksAfter, planProofs, writeProofs } from './proofs.ts';
 import { lookAtRepositories, type RepositoryLooks } from './repositories.ts';
 import { snapshotHomeOf } from './snapshot-home.ts';
+import { type KeyedAnswers, withKeyStates } from './snapshot-keys.ts';
 import { snapshotQuestions } from './snapshots.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -168,7 +168,7 @@ async function judge(
   const { deps, config, location, now, cluster } = run;
   const source = knownLocations(deps).find(({ place }) => place.name === location.replicaOf);
   const home = snapshotHomeOf(location.place, source?.place);
-  const [answers, settings, sourceLook, others] = await Promise.all([
+  const [{ answers, keysUnchecked }, settings, sourceLook, others] = await Promise.all([
     lookUp(run, snapshotQuestions(backups.facts, home)),
     location.settings?.read({ ...(deps.signal && { signal: deps.signal }) }),
     source && readLook(run, source.identity),
@@ -187,6 +187,7 @@ async function judge(
     repositories: byNamespace(repositories.looks),
     home,
     answers,
+    keysUnchecked,
     settings,
     isReplica: location.replicaOf !== undefined,
     source: source && sourceLook && { url: source.url, facts: sourceLook.backups },
@@ -221,9 +222,15 @@ async function otherBackups(run: LocationRun): Promise<readonly BackupFacts[] | 
 async function lookUp(
   { deps, location }: LocationRun,
   handles: readonly string[],
-): Promise<ReadonlyMap<string, SnapshotAnswer>> {
-  if (handles.length === 0 || location.snapshots === undefined) return new Map();
-  return location.snapshots.lookUp(handles, { ...(deps.signal && { signal: deps.signal }) });
+): Promise<KeyedAnswers> {
+  const { snapshots, snapshotKeys } = location;
+  if (handles.length === 0 || snapshots === undefined) {
+    return { answers: new Map(), keysUnchecked: [] };
+  }
+  const options = { ...(deps.signal && { signal: deps.signal }) };
+  const answers = await snapshots.lookUp(handles, options);
+  if (snapshotKeys === undefined) return { answers, keysUnchecked: [] };
+  return withKeyStates(answers, snapshotKeys, options);
 }
 
 async function readLook(

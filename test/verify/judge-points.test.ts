@@ -60,6 +60,7 @@ const question: LocationQuestion = {
   isComplete: true,
   tampered: [],
   unread: new Map(),
+  keysUnchecked: [],
   previous: undefined,
   cluster: undefined,
   repositories: new Map(),

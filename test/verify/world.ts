@@ -58,14 +58,17 @@ export function application(name: string, more: Partial<Application> = {}): Appl
   return { name, namespaces: [name], labels: new Map(), rpoMs: VERIFY_DEFAULTS.rpoMs, ...more };
 }
 
-/** The real root, with a cloud that answers what EC2 answered when it was made. */
-export async function veleroWorld(): Promise<World> {
+/**
+ * The real root, with a cloud that answers what EC2 answered when it was made.
+ * @param keyId of the key that the snapshots are encrypted with; the real ones are not
+ */
+export async function veleroWorld(keyId?: string): Promise<World> {
   const clock = fakeClock(NOW);
   const fixture = await loadFixture('velero/v1.18.2');
   const store = await fixtureInMemory(fixture, clock);
   const cloud = fixture.answer('answers/cloud', 'snapshots') as readonly CloudAnswer[];
   const ids = new Set(cloud.map(({ SnapshotId }) => SnapshotId));
-  return worldOf(prefixed(store, 'prod/'), PLACE, clock, { snapshots: fakeWitness(ids) });
+  return worldOf(prefixed(store, 'prod/'), PLACE, clock, { snapshots: fakeWitness(ids, keyId) });
 }
 
 interface CloudAnswer {
@@ -73,14 +76,15 @@ interface CloudAnswer {
 }
 
 /** Knows these snapshots as completed, and says of all others that they are absent. */
-export function fakeWitness(ids: ReadonlySet<string>): SnapshotWitness {
+export function fakeWitness(ids: ReadonlySet<string>, keyId?: string): SnapshotWitness {
   const facts = (id: string): SnapshotAnswer => ({
     outcome: 'found',
     facts: {
       id,
       state: 'completed',
       vendorState: 'completed',
-      encrypted: false,
+      encrypted: keyId !== undefined,
+      ...(keyId !== undefined && { keyId }),
       account: '123456789012',
       region: 'us-east-1',
       tags: new Map(),
