@@ -11,7 +11,10 @@ import {
 import { Endangered } from '../../shared/kopia/replication/endangered.ts';
 import { cutAtMargin, isFrozen } from '../../shared/kopia/replication/freeze.ts';
 import { type IndexView, isOfView } from '../../shared/kopia/replication/index-view.ts';
-import { judgeDeletions } from '../../shared/kopia/replication/logical-deletions.ts';
+import {
+  judgeDeletions,
+  type LiveSnapshot,
+} from '../../shared/kopia/replication/logical-deletions.ts';
 import { planPacks } from '../../shared/kopia/replication/pack-plan.ts';
 import { type PublishStep, planPublication } from '../../shared/kopia/replication/publication.ts';
 import { type IndexListing, Survey } from '../../shared/kopia/replication/survey.ts';
@@ -60,6 +63,8 @@ export class Replicator {
   isCatchingUp = false;
   acknowledged: string | undefined;
   judgedMs = 0;
+  /** Snapshots that the target shows or may show; for when its own manifests cannot be read. */
+  private remembered: readonly LiveSnapshot[] | undefined;
   /** Of the verdict that froze the route: what a person would be shown. */
   frozen: { readonly hash: string; readonly unexplained: readonly string[] } | undefined;
   readonly counts = {
@@ -97,7 +102,8 @@ export class Replicator {
     const survey = new Survey(source, target);
     const decoded = decode(bodies);
     survey.add(decoded);
-    const before = liveSnapshots(target, decoded, [this.target, this.source]);
+    const readable = liveSnapshots(target, decoded, [this.target, this.source]);
+    const before = readable ?? this.remembered;
     const after = liveSnapshots(source, decoded, [this.source, this.target]);
     const now = new Date(this.kopia.now());
     this.judgedMs = now.getTime();
@@ -135,6 +141,9 @@ export class Replicator {
       this.followed.push(...verdict.unexplained.map((id) => ({ id, atMs: now.getTime() })));
     }
 
+    // Before anything is published: whatever of it a run that is cut short has shown is remembered.
+    const all = new Map([...(before ?? []), ...(after ?? [])].map((each) => [each.id, each]));
+    this.remembered = [...all.values()];
     const isPacksFirst = this.without !== 'packs-before-indexes';
     if (isPacksFirst && !(yield* this.copyPacks(survey))) return 'stale';
     const steps = yield* this.order(source, survey, bodies);
@@ -162,6 +171,7 @@ export class Replicator {
       this.target.put(id, body);
       yield;
     }
+    this.remembered = after;
     yield* this.deleteAbsent(source);
     return 'completed';
   }
@@ -335,7 +345,7 @@ function listing(view: IndexView, objects: readonly SimObject[]): IndexListing {
 }
 
 function sizes(objects: readonly SimObject[]): ReadonlyMap<string, number> {
-  return new Map(objects.map(({ id }) => [id, 1]));
+  return new Map(objects.map(({ id, body }) => [id, body.kind === 'pack' ? 100 : 7]));
 }
 
 function info({ id, etag, timeMs, source }: SimObject): ObjectInfo {

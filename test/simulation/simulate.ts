@@ -20,7 +20,7 @@ let breaches = 0;
 for (let seed = Number(values.seed), left = Number(values.steps); left > 0; seed += 1) {
   const steps = Math.min(left, STEPS_PER_WORLD);
   const without = values.without as Rule | undefined;
-  const ending = simulate({ seed, steps, ...(without && { without }) });
+  const ending = simulate({ seed, steps, ...(without ? { without } : { damage: true }) });
   left -= ending.steps;
   totals['steps'] = (totals['steps'] ?? 0) + ending.steps;
   for (const [name, count] of Object.entries(ending.counts)) {

@@ -11,6 +11,8 @@ export interface Settings {
   /** Operations on either store. */
   readonly steps: number;
   readonly without?: Rule;
+  /** Packs of the target are lost and overwritten now and then. */
+  readonly damage?: boolean;
   /** Every other run is stopped after so many of its operations; without it by chance. */
   readonly stopAfter?: number;
 }
@@ -32,6 +34,9 @@ export function simulate(settings: Settings): Ending {
 class World {
   private readonly settings: Settings;
   private readonly chance: Chance;
+  /** Of its own, so that what it does moves nothing else. */
+  private readonly mischief: Chance;
+  private isDamaged = false;
   private nowMs = START_MS;
   private readonly source: SimStore;
   private readonly target: SimStore;
@@ -43,6 +48,7 @@ class World {
     backups: 0,
     maintained: 0,
     disasters: 0,
+    damages: 0,
     crashes: 0,
     completed: 0,
     stale: 0,
@@ -57,7 +63,7 @@ class World {
   private keeper: Work | undefined;
   private drydock: Generator<void, Outcome> | undefined;
   private nextFullMs = START_MS + 12 * HOUR_MS;
-  private nextRunMs = START_MS;
+  private nextRunMs = START_MS + 24 * HOUR_MS;
   private gapHours: number;
   /** A source that breaks by itself would be a mistake of this world, and show nothing. */
   private sourceBreach: string | undefined;
@@ -76,6 +82,7 @@ class World {
   constructor(settings: Settings) {
     this.settings = settings;
     this.chance = new Chance(settings.seed);
+    this.mischief = new Chance(settings.seed + 0x5eed);
     const skewMs = this.chance.between(-60, 60) * 60_000;
     this.source = new SimStore(() => this.nowMs);
     this.target = new SimStore(() => this.nowMs + skewMs);
@@ -127,7 +134,19 @@ class World {
   /** Nobody is at work: hours go by, and somebody begins. */
   private pause(): void {
     this.nowMs += this.chance.between(1, 5) * HOUR_MS;
+    if (this.settings.damage && this.mischief.is(0.02)) this.damage();
     this.begin();
+  }
+
+  /** Somebody removes or overwrites a pack at the target: the next run that completes mends it. */
+  private damage(): void {
+    const packs = [...this.target.objects.keys()].filter((id) => /^[pq]/.test(id));
+    const [id] = this.mischief.shuffled(packs);
+    if (id === undefined) return;
+    this.isDamaged = true;
+    this.counts['damages'] = (this.counts['damages'] ?? 0) + 1;
+    if (this.mischief.is(0.5)) this.target.remove(id);
+    else this.target.put(id, { kind: 'text' });
   }
 
   private begin(): void {
@@ -181,6 +200,7 @@ class World {
     }
     const result = this.drydock.next();
     if (!result.done) return this.target.writes > writes;
+    if (result.value === 'completed') this.isDamaged = false;
     this.counts[result.value] = (this.counts[result.value] ?? 0) + 1;
     this.rest(result.value === 'completed' ? this.gapHours : 1);
     const { frozen } = this.replicator;
@@ -210,6 +230,7 @@ class World {
   }
 
   private breach(): string | undefined {
+    if (this.isDamaged) return undefined;
     this.counts['checks'] = (this.counts['checks'] ?? 0) + 1;
     const isCatchingUp = this.replicator.isCatchingUp;
     return breachOf(this.target, this.kopia.packs, isCatchingUp) ?? this.massLoss();

@@ -45,9 +45,12 @@ export interface RewriteSigns extends ContentChanges {
 
 export interface DeletionQuestion {
   readonly now: Date;
-  /** Live at the target; `undefined` when not all of its manifests could be read. */
+  /**
+   * Live at the target. Where its own manifests cannot all be read, what the runs before have recorded
+   * as published; `undefined` when there is no record either.
+   */
   readonly before: readonly LiveSnapshot[] | undefined;
-  /** Live once the plan is carried out; `undefined` as above. */
+  /** Live once the plan is carried out; `undefined` when not all of its manifests could be read. */
   readonly after: readonly LiveSnapshot[] | undefined;
   /** By snapshot id, from the backups that either side shows or has shown. */
   readonly owners: ReadonlyMap<string, SnapshotOwner>;
